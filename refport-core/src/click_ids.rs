@@ -1,0 +1,135 @@
+use crate::{ClickId, CookieName};
+
+/// What the layers found on one request, by cookie name: the entry in a request's extensions for
+/// sites that serve more than one program, or that withhold an ID.
+///
+/// The default program's ID stands in the extensions as a plain [`ClickId`], so that most sites
+/// never meet this type. The rule by which layers and extractors read both is
+/// [`resolve`](Self::resolve).
+///
+/// ```
+/// use refport_core::{ClickIds, CookieName};
+///
+/// let mut ids = ClickIds::default();
+/// ids.insert(CookieName::PARTLI, "c_1".parse()?);
+/// assert_eq!(ids.get(&CookieName::PARTLI).unwrap().as_str(), "c_1");
+/// assert_eq!(ids.get(&CookieName::REFPORT), None);
+/// # Ok::<(), refport_core::ParseClickIdError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ClickIds {
+    entries: Vec<(CookieName, Entry)>,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Present(ClickId),
+    Withheld,
+}
+
+impl ClickIds {
+    /// The click ID of the program whose cookie is `name`.
+    #[must_use]
+    pub fn get(&self, name: &CookieName) -> Option<&ClickId> {
+        match self.entry(name)? {
+            Entry::Present(id) => Some(id),
+            Entry::Withheld => None,
+        }
+    }
+
+    /// Sets the click ID of the program whose cookie is `name`, in place of what was there.
+    pub fn insert(&mut self, name: CookieName, id: ClickId) {
+        self.set(name, Entry::Present(id));
+    }
+
+    /// Marks the ID of `name` as withheld: no layer or extractor reads the cookie on this request.
+    ///
+    /// For middleware that finds the visitor has not agreed to be tracked.
+    pub fn withhold(&mut self, name: CookieName) {
+        self.set(name, Entry::Withheld);
+    }
+
+    /// Whether [`withhold`](Self::withhold) was called for `name`.
+    #[must_use]
+    pub fn is_withheld(&self, name: &CookieName) -> bool {
+        matches!(self.entry(name), Some(Entry::Withheld))
+    }
+
+    /// The default program's click ID on a request: what extractors answer.
+    ///
+    /// `plain` and `ids` are the two entries of the request's extensions. An ID that is withheld
+    /// is `None`; one that a layer left is that; else the `Cookie` headers are read by `name`.
+    pub fn resolve<I>(
+        plain: Option<&ClickId>,
+        ids: Option<&Self>,
+        name: &CookieName,
+        cookie_headers: I,
+    ) -> Option<ClickId>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        if ids.is_some_and(|ids| ids.is_withheld(name)) {
+            return None;
+        }
+        plain
+            .cloned()
+            .or_else(|| ClickId::from_cookie_headers_named(name, cookie_headers))
+    }
+
+    fn entry(&self, name: &CookieName) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find_map(|(known, entry)| (known == name).then_some(entry))
+    }
+
+    fn set(&mut self, name: CookieName, entry: Entry) {
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = entry,
+            None => self.entries.push((name, entry)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClickId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_are_kept_apart_and_replaced() {
+        let mut ids = ClickIds::default();
+        ids.insert(CookieName::REFPORT, id("one"));
+        ids.insert(CookieName::PARTLI, id("two"));
+        ids.insert(CookieName::REFPORT, id("three"));
+        assert_eq!(ids.get(&CookieName::REFPORT), Some(&id("three")));
+        assert_eq!(ids.get(&CookieName::PARTLI), Some(&id("two")));
+    }
+
+    #[test]
+    fn withheld_beats_the_extension_and_the_cookie() {
+        let cookie = ["refp_id=clk_cookie"];
+        let plain = id("clk_layer");
+        let name = CookieName::REFPORT;
+        let resolve = |plain: Option<&ClickId>, ids: Option<&ClickIds>| {
+            ClickIds::resolve(plain, ids, &name, cookie)
+        };
+        assert_eq!(resolve(None, None), Some(id("clk_cookie")));
+        assert_eq!(resolve(Some(&plain), None), Some(plain.clone()));
+
+        let mut ids = ClickIds::default();
+        ids.withhold(CookieName::PARTLI);
+        assert_eq!(
+            resolve(None, Some(&ids)),
+            Some(id("clk_cookie")),
+            "another program's"
+        );
+        ids.withhold(name.clone());
+        assert!(ids.is_withheld(&name));
+        assert_eq!(resolve(Some(&plain), Some(&ids)), None);
+        assert_eq!(resolve(None, Some(&ids)), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! The client: `refport.track.lead(…)`, `refport.track.sale(…)`, `refport.embed_tokens.create(…)`.
+
+mod api_key;
+mod builder;
+mod embed_tokens;
+mod endpoint;
+mod retry_after;
+mod track;
+mod transport;
+
+use std::sync::Arc;
+
+use self::endpoint::Endpoint;
+pub use self::{
+    api_key::ApiKey,
+    builder::{BuildError, RefportBuilder},
+    embed_tokens::EmbedTokens,
+    track::Track,
+};
+
+/// The client of the Refport service, and of a `refport-server` of your own.
+///
+/// Clones share one connection pool and cost a reference count: do not wrap it in an `Arc`.
+/// Calls have time budgets by default, so that a service that is slow or gone cannot hold your
+/// checkout: 3 s to connect, 10 s for an attempt, 30 s for the whole call.
+///
+/// ```no_run
+/// use refport_core::{ClickId, Lead, Refport, Sale};
+///
+/// # async fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
+/// let refport = Refport::from_env()?; // REFPORT_API_KEY
+///
+/// let lead = Lead::new(click_id.clone(), "Sign Up", "user_001");
+/// refport.track.lead(lead).await?;
+///
+/// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+/// let answer = refport.track.sale(sale).await?;
+/// println!("the partner earns {:?}", answer.sale.commission_amount);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refport {
+    /// Reports leads and sales.
+    pub track: Track,
+    /// Makes tokens for the embedded portal.
+    pub embed_tokens: EmbedTokens,
+}
+
+impl Refport {
+    /// Where the Refport service lives.
+    pub const DEFAULT_BASE_URL: &str = "https://app.refport.co";
+
+    /// A client with the defaults for the Refport service.
+    ///
+    /// # Errors
+    ///
+    /// When the key is blank or cannot stand in a header, or TLS cannot be set up (a slim image
+    /// without `ca-certificates`, for one).
+    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
+        Self::builder(api_key).build()
+    }
+
+    /// A client with settings of your own.
+    pub fn builder(api_key: impl Into<String>) -> RefportBuilder {
+        RefportBuilder::new(api_key.into())
+    }
+
+    /// A client as the environment says: `REFPORT_API_KEY`, and `REFPORT_BASE_URL` where the
+    /// service is not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL).
+    ///
+    /// # Errors
+    ///
+    /// When `REFPORT_API_KEY` is not set, and as [`new`](Self::new).
+    pub fn from_env() -> Result<Self, BuildError> {
+        RefportBuilder::from_env()?.build()
+    }
+
+    fn over(endpoint: Endpoint) -> Self {
+        let endpoint = Arc::new(endpoint);
+        Self {
+            track: Track::new(Arc::clone(&endpoint)),
+            embed_tokens: EmbedTokens::new(endpoint),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use super::endpoint::Endpoint;
+use crate::{
+    Error, Lead, LeadResponse, Sale, SaleResponse,
+    track::{NothingToReport, Outcome},
+};
+
+/// Reports leads and sales: `refport.track`.
+#[derive(Clone, Debug)]
+pub struct Track(Arc<Endpoint>);
+
+impl Track {
+    pub(super) const fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self(endpoint)
+    }
+
+    /// Reports a sign-up: `POST /api/track/lead`.
+    ///
+    /// `None` means that the service took the lead but the click belongs to no link any more.
+    ///
+    /// # Errors
+    ///
+    /// When the lead is certainly wrong (nothing is sent), the service answers an error, no answer
+    /// comes within the time budgets, or the answer cannot be read.
+    pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
+        lead.check().map_err(Error::Invalid)?;
+        self.0.post(&self.0.urls.lead, &lead).await
+    }
+
+    /// Reports a purchase: `POST /api/track/sale`.
+    ///
+    /// A repeat with the same [`invoice_id`](Sale::invoice_id) counts once.
+    ///
+    /// # Errors
+    ///
+    /// When the sale is certainly wrong or its amount is zero (nothing is sent), the service
+    /// answers an error, no answer comes within the time budgets, or the answer cannot be read.
+    pub async fn sale(&self, sale: Sale) -> Result<SaleResponse, Error> {
+        sale.check().map_err(Error::Invalid)?;
+        if sale.is_zero() {
+            return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
+        }
+        self.0.post(&self.0.urls.sale, &sale).await
+    }
+
+    /// [`lead`](Self::lead) with its outcomes in one type, as the adapters' `Track` answers it.
+    ///
+    /// # Errors
+    ///
+    /// As [`lead`](Self::lead).
+    pub async fn report_lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
+        Ok(match self.lead(lead).await? {
+            Some(answer) => Outcome::Accepted(answer),
+            None => Outcome::NothingToReport(NothingToReport::NoLink),
+        })
+    }
+
+    /// [`sale`](Self::sale) with its outcomes in one type, as the adapters' `Track` answers it: a
+    /// zero amount is an outcome here and no error.
+    ///
+    /// # Errors
+    ///
+    /// As [`sale`](Self::sale).
+    pub async fn report_sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
+        match self.sale(sale).await {
+            Ok(answer) => Ok(Outcome::Accepted(answer)),
+            Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// `cookie` needs the `time` crate; naming it here lets our manifest raise its floor.
+use time as _;
+
+pub mod capture;
+mod click_id;
+mod click_ids;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+mod client;
+mod cookie;
+mod currency;
+mod embed_token;
+#[cfg(feature = "client")]
+mod error;
+mod lenient;
+mod personal;
+mod timestamp;
+pub mod track;
+mod validate;
+
+pub use crate::{
+    click_id::{ClickId, ParseClickIdError},
+    click_ids::ClickIds,
+    cookie::{CookieName, ParseCookieNameError},
+    currency::{Currency, ParseCurrencyError},
+    embed_token::{EmbedToken, EmbedTokenRequest},
+    timestamp::{ParseTimestampError, Timestamp},
+    track::{
+        lead::{Lead, LeadResponse},
+        sale::{PaymentProcessor, Sale, SaleResponse},
+    },
+    validate::InvalidRequest,
+};
+
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use crate::{
+    client::{ApiKey, BuildError, EmbedTokens, Refport, RefportBuilder, Track},
+    error::{ApiError, DecodeError, Error, ErrorKind, TransportError},
+};

@@ -1,0 +1,248 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Customer, or_default};
+use crate::{
+    ClickId, InvalidRequest, lenient,
+    personal::Personal,
+    validate::{is_object, not_blank},
+};
+
+/// A sign-up to report: the `POST /api/track/lead` of Refport's API reference.
+///
+/// Serialises to the documented body and back, so that an application can keep a lead with its
+/// user and report it from a job later.
+///
+/// ```
+/// use refport_core::{ClickId, Lead};
+///
+/// # let click_id: ClickId = "clk_1".parse().unwrap();
+/// let lead = Lead::new(click_id, "Sign Up", "user_001").customer_email("c@example.com");
+///
+/// let stored = serde_json::to_string(&lead).unwrap();
+/// assert_eq!(serde_json::from_str::<Lead>(&stored).unwrap(), lead);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[must_use]
+pub struct Lead {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    click_id: Option<ClickId>,
+    event_name: String,
+    customer_external_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_email: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_name: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_avatar: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+}
+
+impl Lead {
+    /// A lead with the fields that Refport requires.
+    ///
+    /// `event_name` is what happened, as in `Sign Up`; `customer_external_id` is your own ID of
+    /// the customer, by which later sales find this lead.
+    pub fn new(
+        click_id: impl Into<ClickId>,
+        event_name: impl Into<String>,
+        customer_external_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            click_id: Some(click_id.into()),
+            ..Self::without_click(event_name, customer_external_id)
+        }
+    }
+
+    /// A lead without a click, as Partli allows. The Refport client refuses it before sending.
+    pub fn without_click(
+        event_name: impl Into<String>,
+        customer_external_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            click_id: None,
+            event_name: event_name.into(),
+            customer_external_id: customer_external_id.into(),
+            customer_email: None,
+            customer_name: None,
+            customer_avatar: None,
+            metadata: None,
+        }
+    }
+
+    /// The customer's e-mail address.
+    pub fn customer_email(mut self, email: impl Into<String>) -> Self {
+        self.customer_email = Some(email.into().into());
+        self
+    }
+
+    /// The customer's name.
+    pub fn customer_name(mut self, name: impl Into<String>) -> Self {
+        self.customer_name = Some(name.into().into());
+        self
+    }
+
+    /// The address of the customer's picture.
+    pub fn customer_avatar(mut self, url: impl Into<String>) -> Self {
+        self.customer_avatar = Some(url.into().into());
+        self
+    }
+
+    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`.
+    pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+
+    /// Checks what Refport certainly refuses.
+    ///
+    /// The client calls this before sending; call it yourself to refuse bad input earlier.
+    ///
+    /// # Errors
+    ///
+    /// Names the field: no click ID, an empty name or ID, `metadata` that is not an object.
+    pub fn check(&self) -> Result<(), InvalidRequest> {
+        if self.click_id.is_none() {
+            return Err(InvalidRequest::new(
+                "clickId",
+                "is missing, Refport attributes a lead by its click",
+            ));
+        }
+        not_blank("eventName", &self.event_name)?;
+        not_blank("customerExternalId", &self.customer_external_id)?;
+        is_object(self.metadata.as_ref())
+    }
+}
+
+/// The service's answer to a lead. What is absent or unknown there is `None` here, never an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct LeadResponse {
+    /// What happened, as reported.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub event_name: Option<String>,
+    /// The click the lead was attributed to.
+    #[serde(deserialize_with = "or_default")]
+    pub click: LeadClick,
+    /// The partner's link.
+    #[serde(deserialize_with = "or_default")]
+    pub link: LeadLink,
+    /// The customer.
+    #[serde(deserialize_with = "or_default")]
+    pub customer: Customer,
+}
+
+/// The click of a [`LeadResponse`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct LeadClick {
+    /// The service's ID of the click. Its form may differ from the ID that was sent.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub id: Option<String>,
+}
+
+/// The link of a [`LeadResponse`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct LeadLink {
+    /// The service's ID of the link.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub id: Option<String>,
+    /// The domain the link stands on.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub domain: Option<String>,
+    /// The link's key on that domain.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub key: Option<String>,
+    /// Where the link leads.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub url: Option<String>,
+    /// The program, where the link belongs to one.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub program_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id() -> ClickId {
+        "clk_1".parse().unwrap()
+    }
+
+    #[test]
+    fn body_is_the_documented_one() {
+        let lead = Lead::new(id(), "Sign Up", "user_001")
+            .customer_email("c@example.com")
+            .customer_name("C")
+            .customer_avatar("https://example.com/c.png")
+            .metadata(json!({ "plan": "pro" }));
+        assert_eq!(
+            serde_json::to_value(&lead).unwrap(),
+            json!({
+                "clickId": "clk_1",
+                "eventName": "Sign Up",
+                "customerExternalId": "user_001",
+                "customerEmail": "c@example.com",
+                "customerName": "C",
+                "customerAvatar": "https://example.com/c.png",
+                "metadata": { "plan": "pro" },
+            })
+        );
+        let least = serde_json::to_value(Lead::without_click("Sign Up", "user_001")).unwrap();
+        assert_eq!(
+            least,
+            json!({ "eventName": "Sign Up", "customerExternalId": "user_001" })
+        );
+    }
+
+    #[test]
+    fn check_names_the_field() {
+        let field = |lead: Lead| lead.check().unwrap_err().field();
+        assert_eq!(field(Lead::without_click("Sign Up", "u")), "clickId");
+        assert_eq!(field(Lead::new(id(), " ", "u")), "eventName");
+        assert_eq!(field(Lead::new(id(), "Sign Up", "")), "customerExternalId");
+        assert_eq!(
+            field(Lead::new(id(), "Sign Up", "u").metadata("text")),
+            "metadata"
+        );
+        assert_eq!(Lead::new(id(), "Sign Up", "u").check(), Ok(()));
+    }
+
+    #[test]
+    fn debug_hides_the_person() {
+        let lead = Lead::new(id(), "Sign Up", "u")
+            .customer_email("c@example.com")
+            .customer_name("Carla");
+        let debug = format!("{lead:?}");
+        assert!(
+            !debug.contains("c@example.com") && !debug.contains("Carla"),
+            "{debug}"
+        );
+    }
+
+    #[test]
+    fn answers_are_read_leniently() {
+        let full: LeadResponse = serde_json::from_value(json!({
+            "eventName": "Sign Up",
+            "click": { "id": "abc123" },
+            "link": { "id": "lnk_1", "domain": "go.example.com", "key": "alice", "url": "https://example.com/", "programId": null, "new": 1 },
+            "customer": { "externalId": "user_001", "email": "c@example.com", "name": null },
+            "another": [],
+        }))
+        .unwrap();
+        assert_eq!(full.link.key.as_deref(), Some("alice"));
+        assert_eq!(full.customer.email(), Some("c@example.com"));
+        assert_eq!(full.customer.name(), None);
+        let odd = json!({ "click": null, "link": "lnk_1", "customer": { "externalId": 7 } });
+        let odd: LeadResponse = serde_json::from_value(odd).unwrap();
+        assert_eq!(odd, LeadResponse::default());
+    }
+}

@@ -1,0 +1,84 @@
+//! Leads and sales: what is reported, and what comes of it.
+
+pub(crate) mod lead;
+pub(crate) mod sale;
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{lenient, personal::Personal};
+
+pub use self::{
+    lead::{LeadClick, LeadLink},
+    sale::{CommissionStatus, SaleRecord},
+};
+
+/// What became of a report, from an adapter's `Track`.
+///
+/// More outcomes come as more ways of delivery do, so match with a wildcard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub enum Outcome<T> {
+    /// The service took it and answered this.
+    Accepted(T),
+    /// There was nothing to count, which is no failure.
+    NothingToReport(NothingToReport),
+}
+
+/// Why there was nothing to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NothingToReport {
+    /// The sale's amount is zero (a trial, a full discount): no sale, so it is not sent.
+    ZeroAmount,
+    /// The service took the lead, but the click belongs to no link any more.
+    NoLink,
+}
+
+impl fmt::Display for NothingToReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroAmount => "the amount is zero",
+            Self::NoLink => "the click belongs to no link",
+        })
+    }
+}
+
+/// The customer as the service knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct Customer {
+    /// Your own ID of the customer.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub external_id: Option<String>,
+    #[serde(deserialize_with = "lenient::optional")]
+    email: Option<Personal>,
+    #[serde(deserialize_with = "lenient::optional")]
+    name: Option<Personal>,
+}
+
+impl Customer {
+    /// The e-mail address, where the service has one. Left out of `Debug`.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_ref().map(Personal::as_str)
+    }
+
+    /// The name, where the service has one. Left out of `Debug`.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Personal::as_str)
+    }
+}
+
+/// An object that may be absent, `null` or odd: what cannot be read is left at its default.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::de::DeserializeOwned + Default,
+{
+    lenient::optional(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,464 @@
+use std::convert::Infallible;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Customer, or_default};
+use crate::{
+    ClickId, Currency, InvalidRequest, lenient,
+    personal::Personal,
+    validate::{is_object, not_blank},
+};
+
+/// A purchase to report: the `POST /api/track/sale` of Refport's API reference.
+///
+/// Serialises to the documented body and back, so that an application can keep a sale with its
+/// order and report it from a job later.
+///
+/// ```
+/// use refport_core::{ClickId, PaymentProcessor, Sale};
+///
+/// # let click_id: ClickId = "clk_1".parse().unwrap();
+/// let sale = Sale::new(click_id, "user_001", 4900)
+///     .currency("usd")
+///     .invoice_id("inv_001")
+///     .payment_processor(PaymentProcessor::Stripe);
+///
+/// let stored = serde_json::to_string(&sale).unwrap();
+/// assert_eq!(serde_json::from_str::<Sale>(&stored).unwrap(), sale);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[must_use]
+pub struct Sale {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    click_id: Option<ClickId>,
+    customer_external_id: String,
+    amount: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invoice_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_processor: Option<PaymentProcessor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_email: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_name: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_avatar: Option<Personal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+}
+
+impl Sale {
+    /// A sale with the fields that Refport requires.
+    ///
+    /// `customer_external_id` is your own ID of the customer; `amount` is in the currency's
+    /// smallest unit (4900 is 49.00 dollars, 4900 yen are 4900).
+    pub fn new(
+        click_id: impl Into<ClickId>,
+        customer_external_id: impl Into<String>,
+        amount: i64,
+    ) -> Self {
+        Self {
+            click_id: Some(click_id.into()),
+            ..Self::without_click(customer_external_id, amount)
+        }
+    }
+
+    /// A sale without a click, for renewals and as Partli allows. The Refport client refuses it
+    /// before sending.
+    pub fn without_click(customer_external_id: impl Into<String>, amount: i64) -> Self {
+        Self {
+            click_id: None,
+            customer_external_id: customer_external_id.into(),
+            amount,
+            currency: None,
+            event_name: None,
+            invoice_id: None,
+            payment_processor: None,
+            customer_email: None,
+            customer_name: None,
+            customer_avatar: None,
+            metadata: None,
+        }
+    }
+
+    /// The currency, a code of three letters. The service's default is `usd`.
+    ///
+    /// What is no such code is refused before sending.
+    pub fn currency(mut self, currency: impl Into<String>) -> Self {
+        self.currency = Some(currency.into());
+        self
+    }
+
+    /// What happened. The service's default is `Purchase`.
+    pub fn event_name(mut self, name: impl Into<String>) -> Self {
+        self.event_name = Some(name.into());
+        self
+    }
+
+    /// Your own ID of the invoice or order: a repeat with the same one counts once.
+    ///
+    /// Always give it where you have it. Without it the service cannot tell a repeat from a
+    /// second purchase.
+    pub fn invoice_id(mut self, id: impl Into<String>) -> Self {
+        self.invoice_id = Some(id.into());
+        self
+    }
+
+    /// Who took the payment.
+    pub fn payment_processor(mut self, processor: impl Into<PaymentProcessor>) -> Self {
+        self.payment_processor = Some(processor.into());
+        self
+    }
+
+    /// The customer's e-mail address.
+    pub fn customer_email(mut self, email: impl Into<String>) -> Self {
+        self.customer_email = Some(email.into().into());
+        self
+    }
+
+    /// The customer's name.
+    pub fn customer_name(mut self, name: impl Into<String>) -> Self {
+        self.customer_name = Some(name.into().into());
+        self
+    }
+
+    /// The address of the customer's picture.
+    pub fn customer_avatar(mut self, url: impl Into<String>) -> Self {
+        self.customer_avatar = Some(url.into().into());
+        self
+    }
+
+    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`.
+    pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+
+    /// Whether the amount is zero: a trial or a full discount, nothing that can be reported.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.amount == 0
+    }
+
+    /// Checks what Refport certainly refuses.
+    ///
+    /// The client calls this before sending; call it yourself to refuse bad input earlier.
+    ///
+    /// # Errors
+    ///
+    /// Names the field: no click ID, an empty name or ID, a negative amount, a currency that is
+    /// not three letters, `metadata` that is not an object.
+    pub fn check(&self) -> Result<(), InvalidRequest> {
+        if self.click_id.is_none() {
+            return Err(InvalidRequest::new(
+                "clickId",
+                "is missing, Refport attributes a sale by its click",
+            ));
+        }
+        not_blank("customerExternalId", &self.customer_external_id)?;
+        if self.amount < 0 {
+            return Err(InvalidRequest::new(
+                "amount",
+                "is negative, give the smallest currency unit as 1 or more",
+            ));
+        }
+        if let Some(currency) = &self.currency {
+            currency.parse::<Currency>().map_err(|_| {
+                InvalidRequest::new("currency", "is not a code of three letters, as in `usd`")
+            })?;
+        }
+        for (field, text) in [
+            ("eventName", &self.event_name),
+            ("invoiceId", &self.invoice_id),
+        ] {
+            if let Some(text) = text {
+                not_blank(field, text)?;
+            }
+        }
+        is_object(self.metadata.as_ref())
+    }
+}
+
+/// Who took the payment, by the names of Refport's API reference. One that is not known yet is
+/// kept as [`Other`](Self::Other).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum PaymentProcessor {
+    Stripe,
+    Shopify,
+    Polar,
+    Paddle,
+    RevenueCat,
+    /// Your own way of taking money.
+    Custom,
+    /// A processor that this version does not know, by its name on the wire.
+    Other(String),
+}
+
+impl PaymentProcessor {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Shopify => "shopify",
+            Self::Polar => "polar",
+            Self::Paddle => "paddle",
+            Self::RevenueCat => "revenuecat",
+            Self::Custom => "custom",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<&str> for PaymentProcessor {
+    fn from(name: &str) -> Self {
+        match name {
+            "stripe" => Self::Stripe,
+            "shopify" => Self::Shopify,
+            "polar" => Self::Polar,
+            "paddle" => Self::Paddle,
+            "revenuecat" => Self::RevenueCat,
+            "custom" => Self::Custom,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+impl From<String> for PaymentProcessor {
+    fn from(name: String) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl From<PaymentProcessor> for String {
+    fn from(processor: PaymentProcessor) -> Self {
+        processor.as_str().to_owned()
+    }
+}
+
+impl std::str::FromStr for PaymentProcessor {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(name.into())
+    }
+}
+
+/// The service's answer to a sale. Beyond the sale's ID, what is absent or unknown there is
+/// `None` here, never an error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SaleResponse {
+    /// What happened, as reported or by default.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub event_name: Option<String>,
+    /// The customer.
+    #[serde(default, deserialize_with = "or_default")]
+    pub customer: Customer,
+    /// The sale and its commission.
+    pub sale: SaleRecord,
+}
+
+/// The sale of a [`SaleResponse`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SaleRecord {
+    /// The service's ID of the sale.
+    pub id: String,
+    /// The amount in the currency's smallest unit.
+    #[serde(default, deserialize_with = "lenient::amount")]
+    pub amount: Option<i64>,
+    /// The currency.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub currency: Option<Currency>,
+    /// What the partner earns, in the same unit as the amount.
+    #[serde(default, deserialize_with = "lenient::amount")]
+    pub commission_amount: Option<i64>,
+    /// How far the commission is.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub status: Option<CommissionStatus>,
+    /// Your own ID of the invoice, as reported.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub invoice_id: Option<String>,
+    /// Who took the payment.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub payment_processor: Option<PaymentProcessor>,
+}
+
+/// How far a commission is. A status that is not known yet is kept as [`Other`](Self::Other).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum CommissionStatus {
+    /// Waiting for the holding period to pass.
+    Pending,
+    /// To be paid with the next payout.
+    Approved,
+    /// Sent to the partner.
+    Paid,
+    /// Voided, after a refund or for fraud.
+    Rejected,
+    /// A status that this version does not know, by its name on the wire.
+    Other(String),
+}
+
+impl CommissionStatus {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Paid => "paid",
+            Self::Rejected => "rejected",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for CommissionStatus {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "pending" => Self::Pending,
+            "approved" => Self::Approved,
+            "paid" => Self::Paid,
+            "rejected" => Self::Rejected,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<CommissionStatus> for String {
+    fn from(status: CommissionStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id() -> ClickId {
+        "clk_1".parse().unwrap()
+    }
+
+    #[test]
+    fn body_is_the_documented_one() {
+        let sale = Sale::new(id(), "user_001", 4900)
+            .currency("usd")
+            .event_name("Purchase")
+            .invoice_id("inv_001")
+            .payment_processor("stripe")
+            .customer_email("c@example.com")
+            .customer_name("C")
+            .customer_avatar("https://example.com/c.png")
+            .metadata(json!({ "plan": "pro" }));
+        assert_eq!(
+            serde_json::to_value(&sale).unwrap(),
+            json!({
+                "clickId": "clk_1",
+                "customerExternalId": "user_001",
+                "amount": 4900,
+                "currency": "usd",
+                "eventName": "Purchase",
+                "invoiceId": "inv_001",
+                "paymentProcessor": "stripe",
+                "customerEmail": "c@example.com",
+                "customerName": "C",
+                "customerAvatar": "https://example.com/c.png",
+                "metadata": { "plan": "pro" },
+            })
+        );
+        let least = serde_json::to_value(Sale::without_click("user_001", 1)).unwrap();
+        assert_eq!(
+            least,
+            json!({ "customerExternalId": "user_001", "amount": 1 })
+        );
+    }
+
+    #[test]
+    fn check_names_the_field() {
+        let sale = || Sale::new(id(), "u", 1);
+        let field = |sale: Sale| sale.check().unwrap_err().field();
+        assert_eq!(field(Sale::without_click("u", 1)), "clickId");
+        assert_eq!(field(Sale::new(id(), "", 1)), "customerExternalId");
+        assert_eq!(field(Sale::new(id(), "u", -1)), "amount");
+        assert_eq!(field(sale().currency("dollars")), "currency");
+        assert_eq!(field(sale().event_name("")), "eventName");
+        assert_eq!(field(sale().invoice_id("  ")), "invoiceId");
+        assert_eq!(field(sale().metadata(json!([]))), "metadata");
+        assert_eq!(
+            sale().currency(Currency::EUR).invoice_id("i").check(),
+            Ok(())
+        );
+        assert!(Sale::new(id(), "u", 0).is_zero());
+    }
+
+    #[test]
+    fn debug_hides_the_person() {
+        let sale = Sale::new(id(), "u", 1).customer_email("c@example.com");
+        assert!(!format!("{sale:?}").contains("c@example.com"));
+    }
+
+    #[test]
+    fn answers_are_read_leniently() {
+        let read = |sale: Value| serde_json::from_value::<SaleResponse>(json!({ "sale": sale }));
+        let full = read(json!({
+            "id": "sale_1", "amount": 4900.0, "currency": "USD", "commissionAmount": 490,
+            "status": "on_hold", "invoiceId": null, "paymentProcessor": "newpay", "another": {},
+        }))
+        .unwrap()
+        .sale;
+        assert_eq!(
+            (full.amount, full.commission_amount),
+            (Some(4900), Some(490))
+        );
+        assert_eq!(full.currency, Some(Currency::USD));
+        assert_eq!(full.status, Some(CommissionStatus::Other("on_hold".into())));
+        assert_eq!(
+            full.payment_processor,
+            Some(PaymentProcessor::Other("newpay".into()))
+        );
+        let odd = read(json!({ "id": "sale_1", "amount": "4900", "currency": 7, "status": null }))
+            .unwrap();
+        assert_eq!(
+            (odd.sale.amount, odd.sale.currency, odd.sale.status),
+            (None, None, None)
+        );
+        assert!(
+            read(json!({ "amount": 1 })).is_err(),
+            "an answer without a sale is none"
+        );
+    }
+
+    #[test]
+    fn open_enums_keep_their_name() {
+        for name in [
+            "stripe",
+            "shopify",
+            "polar",
+            "paddle",
+            "revenuecat",
+            "custom",
+            "newpay",
+        ] {
+            assert_eq!(PaymentProcessor::from(name).as_str(), name);
+        }
+        for name in ["pending", "approved", "paid", "rejected", "new"] {
+            assert_eq!(CommissionStatus::from(name.to_owned()).as_str(), name);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The client against a server in the test, on real sockets.
+#![cfg(feature = "client")]
+
+mod client;
+mod proptests;
+mod server;

@@ -1,0 +1,62 @@
+#![doc = include_str!("../README.md")]
+
+mod capture;
+pub mod future;
+mod layer;
+
+use http::{Extensions, header::COOKIE, request::Parts};
+use refport_core::{ClickId, ClickIds, CookieName};
+
+pub use self::{
+    capture::{CaptureLayer, CaptureService},
+    layer::{ClickIdLayer, ClickIdService},
+};
+pub use refport_core;
+
+/// The click ID of the program whose cookie is `name`, as the layers left it on the request.
+///
+/// For sites that serve several programs; the default program's ID is also there as a plain
+/// [`ClickId`].
+#[must_use]
+pub fn click_id<'a>(extensions: &'a Extensions, name: &CookieName) -> Option<&'a ClickId> {
+    let ids = extensions.get::<ClickIds>();
+    if ids.is_some_and(|ids| ids.is_withheld(name)) {
+        return None;
+    }
+    if name.is_default_program() {
+        extensions.get::<ClickId>()
+    } else {
+        ids?.get(name)
+    }
+}
+
+/// The default program's click ID on a request, with or without [`ClickIdLayer`]: what a layer
+/// left in the extensions, else what the `refp_id` cookie says. Extractors answer this.
+///
+/// A cookie of another name needs the layer.
+#[must_use]
+pub fn find_click_id(parts: &Parts) -> Option<ClickId> {
+    ClickIds::resolve(
+        parts.extensions.get(),
+        parts.extensions.get(),
+        &CookieName::REFPORT,
+        parts.headers.get_all(COOKIE),
+    )
+}
+
+/// Puts `id` where [`click_id`] finds it, in place of an older one.
+fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
+    if name.is_default_program() {
+        extensions.insert(id);
+    } else {
+        extensions
+            .get_or_insert_default::<ClickIds>()
+            .insert(name.clone(), id);
+    }
+}
+
+fn is_withheld(extensions: &Extensions, name: &CookieName) -> bool {
+    extensions
+        .get::<ClickIds>()
+        .is_some_and(|ids| ids.is_withheld(name))
+}

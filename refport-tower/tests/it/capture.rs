@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use http::{
+    Request, Response, StatusCode,
+    header::{CACHE_CONTROL, LOCATION, SET_COOKIE},
+};
+use refport_core::CookieName;
+use refport_tower::{CaptureLayer, ClickIdLayer};
+use tower::{Layer, layer::util::Stack};
+
+use crate::{echo, get, through, withheld};
+
+const COOKIE: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
+
+fn set_cookies<B>(response: &Response<B>) -> Vec<&str> {
+    let values = response.headers().get_all(SET_COOKIE);
+    values.iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_landing_request_gets_the_cookie_and_sees_the_id() {
+    let response = through(CaptureLayer::new(), get("/?a=1&refp_id=clk_new", &[])).await;
+    assert_eq!(set_cookies(&response), [COOKIE]);
+    assert_eq!(response.body(), "clk_new|-");
+}
+
+#[tokio::test]
+async fn nothing_happens_without_a_valid_id_on_the_url() {
+    for uri in ["/", "/?", "/?a=1", "/?refp_id=", "/?refp_id=a%20b"] {
+        let response = through(CaptureLayer::new(), get(uri, &["refp_id=clk_old"])).await;
+        assert_eq!(set_cookies(&response), [""; 0], "{uri}");
+        assert_eq!(response.body(), "-|-");
+    }
+    let post = Request::post("/?refp_id=clk_new").body(()).unwrap();
+    assert_eq!(
+        set_cookies(&through(CaptureLayer::new(), post).await),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn the_new_click_replaces_the_cookies_in_either_order() {
+    let request = || get("/?refp_id=clk_new", &["refp_id=clk_old"]);
+    let inner_capture = Stack::new(CaptureLayer::new(), ClickIdLayer::new());
+    assert_eq!(through(inner_capture, request()).await.body(), "clk_new|-");
+    let outer_capture = Stack::new(ClickIdLayer::new(), CaptureLayer::new());
+    assert_eq!(through(outer_capture, request()).await.body(), "clk_new|-");
+}
+
+#[tokio::test]
+async fn the_first_click_wins_on_request() {
+    let layers = || Stack::new(CaptureLayer::new().first_click_wins(), ClickIdLayer::new());
+    let response = through(layers(), get("/?refp_id=clk_new", &["refp_id=clk_old"])).await;
+    assert_eq!(
+        (set_cookies(&response).len(), response.body().as_str()),
+        (0, "clk_old|-")
+    );
+    let response = through(layers(), get("/?refp_id=clk_new", &[])).await;
+    assert_eq!(
+        (set_cookies(&response).len(), response.body().as_str()),
+        (1, "clk_new|-")
+    );
+}
+
+#[tokio::test]
+async fn settings_reach_the_cookie() {
+    let layer = CaptureLayer::new()
+        .param("via")
+        .cookie_name(CookieName::PARTLI)
+        .max_age(Duration::from_secs(60))
+        .domain("example.com")
+        .unwrap()
+        .secure(true);
+    let response = through(layer, get("/?via=c_1&refp_id=clk_new", &[])).await;
+    let want = "pref_cid=c_1; SameSite=Lax; Secure; Path=/; Domain=example.com; Max-Age=60";
+    assert_eq!(set_cookies(&response), [want]);
+    assert_eq!(response.body(), "-|c_1");
+    assert!(CaptureLayer::new().domain("a b").is_err());
+}
+
+#[tokio::test]
+async fn https_makes_the_cookie_secure() {
+    let response = through(
+        CaptureLayer::new(),
+        get("https://shop.example/?refp_id=clk_new", &[]),
+    )
+    .await;
+    assert!(set_cookies(&response)[0].contains("; Secure"));
+}
+
+#[tokio::test]
+async fn a_navigation_is_redirected_to_the_clean_url_without_calling_the_handler() {
+    let navigate = |uri: &str| {
+        let mut request = get(uri, &[]);
+        request
+            .headers_mut()
+            .insert("sec-fetch-mode", "navigate".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("sec-fetch-dest", "document".parse().unwrap());
+        request
+    };
+    let layer = || CaptureLayer::new().clean_url(true);
+    let response = through(layer(), navigate("/a%20b?x=%7e&refp_id=clk_new&y")).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(response.headers()[LOCATION], "/a%20b?x=%7e&y");
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    assert_eq!(set_cookies(&response), [COOKIE]);
+    assert_eq!(response.body(), "", "the handler was not called");
+
+    let fetched = through(layer(), get("/?refp_id=clk_new", &[])).await;
+    assert_eq!(
+        (fetched.status(), fetched.body().as_str()),
+        (StatusCode::OK, "clk_new|-")
+    );
+    let elsewhere = through(layer(), navigate("//evil.example/?refp_id=clk_new")).await;
+    assert_eq!(
+        elsewhere.status(),
+        StatusCode::OK,
+        "no redirect to another host"
+    );
+}
+
+#[tokio::test]
+async fn a_handlers_own_cookies_stay() {
+    let inner = tower::service_fn(async |_: Request<()>| {
+        let response = Response::builder()
+            .header(SET_COOKIE, "session=1")
+            .body(String::new());
+        Ok::<_, std::convert::Infallible>(response.unwrap())
+    });
+    let service = CaptureLayer::new().layer(inner);
+    let response = tower::ServiceExt::oneshot(service, get("/?refp_id=clk_new", &[]))
+        .await
+        .unwrap();
+    assert_eq!(set_cookies(&response), ["session=1", COOKIE]);
+}
+
+#[tokio::test]
+async fn a_withheld_id_is_not_captured() {
+    let request = withheld(get("/?refp_id=clk_new", &[]), CookieName::REFPORT);
+    let response = through(CaptureLayer::new(), request).await;
+    assert_eq!(
+        (set_cookies(&response).len(), response.body().as_str()),
+        (0, "-|-")
+    );
+}
+
+#[tokio::test]
+async fn an_error_of_the_handler_passes_through() {
+    let inner = tower::service_fn(async |_: Request<()>| Err::<Response<String>, _>("broken"));
+    let service = CaptureLayer::new().layer(inner);
+    let result = tower::ServiceExt::oneshot(service, get("/?refp_id=clk_new", &[])).await;
+    assert_eq!(result.unwrap_err(), "broken");
+}
+
+#[test]
+fn layers_are_light_to_share() {
+    fn assert_shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
+    assert_shareable(&CaptureLayer::new());
+    assert_shareable(&CaptureLayer::new().layer(echo()));
+}
+
+#[tokio::test]
+async fn readiness_is_the_inner_services() {
+    let (mut service, mut handle) =
+        tower_test::mock::spawn_layer::<Request<()>, Response<()>, _>(CaptureLayer::new());
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(service.poll_ready().is_ready());
+}
