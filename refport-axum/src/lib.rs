@@ -1,1 +1,21 @@
-//! To be filled.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod click_id;
+mod rejection;
+#[cfg(feature = "client")]
+mod track;
+
+pub use self::{click_id::ClickId, rejection::ClickIdRejection};
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::{rejection::TrackRejection, track::Track};
+pub use refport_core::{
+    self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
+    LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
+    track::{NothingToReport, Outcome},
+};
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use refport_core::{ApiError, BuildError, Error, ErrorKind, Refport, RefportBuilder};
+pub use refport_tower::{self, CaptureLayer, ClickIdLayer};

@@ -1,0 +1,172 @@
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing::post};
+use refport_axum::{
+    CaptureLayer, ClickId, ClickIdLayer, Outcome, Refport, Sale, SaleResponse, Track,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+#[derive(serde::Deserialize)]
+struct Order {
+    id: String,
+    user_id: String,
+    amount_cents: i64,
+}
+
+type Outcomes = Arc<Mutex<Vec<Result<Outcome<SaleResponse>, refport_axum::Error>>>>;
+
+async fn checkout(
+    click_id: Option<ClickId>,
+    track: Track,
+    Extension(outcomes): Extension<Outcomes>,
+    Json(order): Json<Order>,
+) -> StatusCode {
+    if let Some(click_id) = click_id {
+        let sale = Sale::new(click_id, order.user_id, order.amount_cents).invoice_id(order.id);
+        let outcome = track.sale(sale).await;
+        outcomes.lock().unwrap().push(outcome);
+    }
+    StatusCode::CREATED
+}
+
+fn shop(refport: Refport) -> (Router, Outcomes) {
+    let outcomes = Outcomes::default();
+    let app = Router::new()
+        .route("/checkout", post(checkout))
+        .layer(CaptureLayer::new())
+        .layer(ClickIdLayer::new())
+        .layer(Extension(refport))
+        .layer(Extension(Arc::clone(&outcomes)));
+    (app, outcomes)
+}
+
+async fn serve(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+/// A service that takes sales and remembers their bodies.
+async fn service() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let sales = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sales);
+    let app = Router::new().route(
+        "/api/track/sale",
+        post(async move |Json(body): Json<Value>| {
+            seen.lock().unwrap().push(body);
+            Json(json!({ "sale": { "id": "sale_1", "commissionAmount": 490 } }))
+        }),
+    );
+    (serve(app).await, sales)
+}
+
+async fn buy(app: Router, cookie: &str, amount: i64) -> StatusCode {
+    let request = axum::http::Request::post("/checkout")
+        .header("content-type", "application/json")
+        .header("cookie", cookie)
+        .body(json!({ "id": "inv_001", "user_id": "user_001", "amount_cents": amount }).to_string())
+        .unwrap();
+    tower::ServiceExt::oneshot(app, request.map(axum::body::Body::from))
+        .await
+        .unwrap()
+        .status()
+}
+
+#[tokio::test]
+async fn a_referred_checkout_reports_the_sale() {
+    let (url, sales) = service().await;
+    let (app, outcomes) = shop(Refport::builder("rk_test").base_url(url).build().unwrap());
+    assert_eq!(buy(app.clone(), "a=1", 4900).await, StatusCode::CREATED);
+    assert!(
+        sales.lock().unwrap().is_empty(),
+        "an organic order is not reported"
+    );
+
+    assert_eq!(
+        buy(app.clone(), "refp_id=clk_1", 4900).await,
+        StatusCode::CREATED
+    );
+    let want = json!({ "clickId": "clk_1", "customerExternalId": "user_001", "amount": 4900, "invoiceId": "inv_001" });
+    assert_eq!(*sales.lock().unwrap(), [want]);
+    let outcome = outcomes.lock().unwrap().pop().unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Accepted(answer) if answer.sale.id == "sale_1"));
+
+    buy(app, "refp_id=clk_1", 0).await;
+    let outcome = outcomes.lock().unwrap().pop().unwrap().unwrap();
+    assert!(
+        matches!(outcome, Outcome::NothingToReport(_)),
+        "a free order is no sale"
+    );
+    assert_eq!(sales.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_is_answered_in_time_with_the_service_dead() {
+    let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", black_hole.local_addr().unwrap());
+    let budget = Duration::from_millis(300);
+    let refport = Refport::builder("rk_test")
+        .base_url(url)
+        .total_timeout(budget)
+        .build()
+        .unwrap();
+    let (app, outcomes) = shop(refport);
+
+    let start = Instant::now();
+    assert_eq!(buy(app, "refp_id=clk_1", 4900).await, StatusCode::CREATED);
+    let took = start.elapsed();
+    assert!(
+        outcomes.lock().unwrap()[0]
+            .as_ref()
+            .unwrap_err()
+            .is_timeout()
+    );
+    assert!(
+        took < Duration::from_secs(10),
+        "the budget of {budget:?} was not kept: {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_a_client_the_answer_says_which_line_to_add() {
+    let app = Router::new().route("/", post(async |_: Track| "never"));
+    let request = axum::http::Request::post("/")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let body = axum::body::to_bytes(response.into_body(), 1024)
+        .await
+        .unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains(".layer(Extension(Refport::from_env()?))"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn with_a_state_the_client_is_used_as_it_is() {
+    let (url, sales) = service().await;
+    let handler = async |State(refport): State<Refport>, click_id: ClickId| {
+        let sale = Sale::new(click_id, "user_001", 4900);
+        refport
+            .track
+            .sale(sale)
+            .await
+            .map(|answer| answer.sale.id)
+            .map_err(|_| StatusCode::BAD_GATEWAY)
+    };
+    let refport = Refport::builder("rk_test").base_url(url).build().unwrap();
+    let app = Router::new()
+        .route("/checkout", post(handler))
+        .with_state(refport);
+    assert_eq!(buy(app, "refp_id=clk_1", 0).await, StatusCode::OK);
+    assert_eq!(sales.lock().unwrap().len(), 1);
+}

@@ -1,0 +1,6 @@
+//! The extractors in real routers.
+
+#[cfg(feature = "client")]
+mod checkout;
+mod click_id;
+mod http2;
