@@ -1,1 +1,35 @@
-//! To be filled.
+// The page's example reports a sale, so it compiles with the client only.
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "client"),
+    doc = "Referral tracking with Refport for actix-web, without the client. See the README."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod click_id;
+mod error;
+mod ext;
+pub mod guard;
+mod middleware;
+#[cfg(feature = "client")]
+mod track;
+
+#[doc(hidden)]
+pub use self::middleware::{CaptureFuture, CaptureService, ClickIdService};
+pub use self::{
+    click_id::ClickId,
+    error::ClickIdError,
+    ext::ClickIdExt,
+    middleware::{CaptureMiddleware, ClickIdMiddleware},
+};
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::{error::TrackError, track::Track};
+pub use refport_core::{
+    self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
+    LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
+    track::{NothingToReport, Outcome},
+};
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use refport_core::{ApiError, BuildError, Error, ErrorKind, Refport, RefportBuilder};

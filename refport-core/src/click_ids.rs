@@ -69,12 +69,20 @@ impl ClickIds {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        if ids.is_some_and(|ids| ids.is_withheld(name)) {
+        if ids.is_some_and(|ids| ids.withholds(name)) {
             return None;
         }
         plain
             .cloned()
             .or_else(|| ClickId::from_cookie_headers_named(name, cookie_headers))
+    }
+
+    /// Under whatever name the default program's ID is withheld, no other cookie stands in for it.
+    fn withholds(&self, name: &CookieName) -> bool {
+        self.entries.iter().any(|(known, entry)| {
+            let same_program = name.is_default_program() && known.is_default_program();
+            matches!(entry, Entry::Withheld) && (known == name || same_program)
+        })
     }
 
     fn entry(&self, name: &CookieName) -> Option<&Entry> {
@@ -131,5 +139,15 @@ mod tests {
         assert!(ids.is_withheld(&name));
         assert_eq!(resolve(Some(&plain), Some(&ids)), None);
         assert_eq!(resolve(None, Some(&ids)), None);
+    }
+
+    #[test]
+    fn withholding_the_default_programs_own_name_withholds_refp_id_too() {
+        let mut ids = ClickIds::default();
+        ids.withhold(CookieName::new("acme_ref").unwrap().for_default_program());
+        let found = ClickIds::resolve(None, Some(&ids), &CookieName::REFPORT, ["refp_id=clk_1"]);
+        assert_eq!(found, None);
+        let other = ClickIds::resolve(None, Some(&ids), &CookieName::PARTLI, ["pref_cid=c_1"]);
+        assert_eq!(other, Some(id("c_1")), "another program's is not withheld");
     }
 }

@@ -1,0 +1,73 @@
+use std::fmt;
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use serde::Serialize;
+
+/// The visitor has no click ID, and the handler asked for one. Answers 400.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClickIdError(pub(crate) ());
+
+impl fmt::Display for ClickIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the request carries no click ID: no referral link was followed, or its cookie is gone",
+        )
+    }
+}
+
+impl std::error::Error for ClickIdError {}
+
+impl ResponseError for ClickIdError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::BAD_REQUEST
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        json(self.status_code(), "CLICK_ID_MISSING", self)
+    }
+}
+
+/// The application's data has no client, and the handler asked for [`Track`](crate::Track).
+/// Answers 500.
+#[cfg(feature = "client")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackError(pub(crate) ());
+
+#[cfg(feature = "client")]
+impl fmt::Display for TrackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "no Refport client in the application's data: \
+             add `.app_data(web::Data::new(Refport::from_env()?))` to the `App`",
+        )
+    }
+}
+
+#[cfg(feature = "client")]
+impl std::error::Error for TrackError {}
+
+#[cfg(feature = "client")]
+impl ResponseError for TrackError {
+    fn error_response(&self) -> HttpResponse {
+        json(self.status_code(), "TRACK_NOT_SET_UP", self)
+    }
+}
+
+/// The envelope of Refport's own errors.
+fn json(status: StatusCode, code: &'static str, error: &dyn fmt::Display) -> HttpResponse {
+    #[derive(Serialize)]
+    struct Envelope {
+        error: Detail,
+    }
+
+    #[derive(Serialize)]
+    struct Detail {
+        code: &'static str,
+        message: String,
+    }
+
+    let message = error.to_string();
+    HttpResponse::build(status).json(Envelope {
+        error: Detail { code, message },
+    })
+}

@@ -1,0 +1,92 @@
+use std::cell::Ref;
+
+use actix_web::{
+    HttpMessage, HttpRequest,
+    dev::{Extensions, ServiceRequest},
+    guard::GuardContext,
+    http::header::{COOKIE, HeaderMap},
+};
+use refport_core::{ClickIds, CookieName};
+
+use crate::{ClickId, middleware};
+
+/// The click ID where there is no extractor: in middleware, in guards, and deep inside a handler.
+///
+/// ```
+/// use actix_web::{HttpResponse, guard, web};
+/// use refport_actix::{ClickIdExt, CookieName};
+///
+/// // A route for the visitors of a second program.
+/// let route = web::get()
+///     .guard(guard::fn_guard(|request| request.click_id_named(&CookieName::PARTLI).is_some()))
+///     .to(HttpResponse::Ok);
+/// ```
+///
+/// The trait is sealed: it is implemented for actix's three views of a request.
+pub trait ClickIdExt: sealed::Parts {
+    /// The default program's click ID: what a middleware left in the extensions, else what the
+    /// `refp_id` cookie says. The extractors answer this.
+    fn click_id(&self) -> Option<ClickId> {
+        self.click_id_named(&CookieName::REFPORT)
+    }
+
+    /// The click ID of the program whose cookie is `name`: what a middleware left in the
+    /// extensions, else what that cookie says.
+    ///
+    /// `None` where the ID is [withheld](ClickIds::withhold).
+    fn click_id_named(&self, name: &CookieName) -> Option<ClickId> {
+        find(&self.extensions(), self.headers(), name)
+    }
+}
+
+impl ClickIdExt for HttpRequest {}
+impl ClickIdExt for ServiceRequest {}
+impl ClickIdExt for GuardContext<'_> {}
+
+fn find(extensions: &Extensions, headers: &HeaderMap, name: &CookieName) -> Option<ClickId> {
+    let known = middleware::known(extensions, name);
+    let cookies = headers.get_all(COOKIE);
+    ClickIds::resolve(known, extensions.get(), name, cookies).map(ClickId)
+}
+
+mod sealed {
+    use super::{
+        Extensions, GuardContext, HeaderMap, HttpMessage, HttpRequest, Ref, ServiceRequest,
+    };
+
+    #[expect(unnameable_types, reason = "this is what seals `ClickIdExt`")]
+    pub trait Parts {
+        fn extensions(&self) -> Ref<'_, Extensions>;
+        fn headers(&self) -> &HeaderMap;
+    }
+
+    impl Parts for HttpRequest {
+        fn extensions(&self) -> Ref<'_, Extensions> {
+            HttpMessage::extensions(self)
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
+        }
+    }
+
+    impl Parts for ServiceRequest {
+        fn extensions(&self) -> Ref<'_, Extensions> {
+            HttpMessage::extensions(self)
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
+        }
+    }
+
+    impl Parts for GuardContext<'_> {
+        fn extensions(&self) -> Ref<'_, Extensions> {
+            self.req_data()
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            &self.head().headers
+        }
+    }
+}

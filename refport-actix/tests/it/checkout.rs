@@ -1,0 +1,188 @@
+use std::{
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    App, HttpResponse,
+    http::{StatusCode, header::CONTENT_TYPE},
+    test::{self, TestRequest},
+    web::{self, ServiceConfig},
+};
+use refport_actix::{
+    CaptureMiddleware, ClickId, ClickIdMiddleware, Lead, LeadResponse, NothingToReport, Outcome,
+    Refport, RefportBuilder, Sale, SaleResponse, Track, TrackError,
+};
+use serde_json::{Value, json};
+
+use crate::{Answer, NO_COOKIES, get, send, through};
+
+#[derive(serde::Deserialize)]
+struct Order {
+    id: String,
+    user_id: String,
+    amount_cents: i64,
+}
+
+type Reported = Vec<Result<Outcome<SaleResponse>, refport_actix::Error>>;
+type Outcomes = web::Data<Mutex<Reported>>;
+
+async fn checkout(
+    click_id: Option<ClickId>,
+    track: Track,
+    outcomes: Outcomes,
+    order: web::Json<Order>,
+) -> HttpResponse {
+    if let Some(click_id) = click_id {
+        let sale = Sale::new(click_id, &order.user_id, order.amount_cents).invoice_id(&order.id);
+        let outcome = track.sale(sale).await;
+        outcomes.lock().unwrap().push(outcome);
+    }
+    HttpResponse::Created().finish()
+}
+
+/// The answer to one checkout, and what its `Track` said.
+async fn buy<D: 'static>(refport: D, cookie: &str, amount: i64) -> (Answer, Reported) {
+    let outcomes = Outcomes::default();
+    let app = App::new()
+        .app_data(refport)
+        .app_data(outcomes.clone())
+        .wrap(CaptureMiddleware::new())
+        .wrap(ClickIdMiddleware::new())
+        .route("/checkout", web::post().to(checkout));
+    let order = json!({ "id": "inv_001", "user_id": "user_001", "amount_cents": amount });
+    let request = TestRequest::post()
+        .uri("/checkout")
+        .insert_header(("cookie", cookie))
+        .set_json(order);
+    let answer = through(app, request).await;
+    let outcomes = std::mem::take(&mut *outcomes.lock().unwrap());
+    (answer, outcomes)
+}
+
+type Seen = Arc<Mutex<Vec<Value>>>;
+
+/// A service of its own on a real socket, which takes sales, remembers what it was sent, and knows
+/// no link for any lead.
+fn service() -> (Refport, Seen) {
+    let seen = Seen::default();
+    let log = web::Data::from(Arc::clone(&seen));
+    let address = crate::serve(move |app: &mut ServiceConfig| {
+        app.app_data(log.clone())
+            .route("/api/track/sale", web::post().to(take_sale))
+            .route(
+                "/api/track/lead",
+                web::post().to(async || web::Json(Value::Null)),
+            );
+    });
+    let refport = client(&format!("http://{address}")).build();
+    (refport.unwrap(), seen)
+}
+
+async fn take_sale(log: web::Data<Mutex<Vec<Value>>>, body: web::Json<Value>) -> web::Json<Value> {
+    log.lock().unwrap().push(body.into_inner());
+    web::Json(json!({ "sale": { "id": "sale_1", "commissionAmount": 490 } }))
+}
+
+fn client(url: &str) -> RefportBuilder {
+    Refport::builder("rk_test").base_url(url)
+}
+
+#[actix_web::test]
+async fn a_referred_checkout_reports_the_sale() {
+    let (refport, seen) = service();
+    let refport = web::Data::new(refport);
+    let (answer, outcomes) = buy(refport.clone(), "a=1", 4900).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert!(
+        outcomes.is_empty() && seen.lock().unwrap().is_empty(),
+        "an organic order"
+    );
+
+    let (answer, outcomes) = buy(refport.clone(), "refp_id=clk_1", 4900).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let [Ok(Outcome::Accepted(accepted))] = &outcomes[..] else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!(accepted.sale.id, "sale_1");
+    let want = json!({ "clickId": "clk_1", "customerExternalId": "user_001", "amount": 4900, "invoiceId": "inv_001" });
+    assert_eq!(*seen.lock().unwrap(), [want]);
+
+    let (_, outcomes) = buy(refport, "refp_id=clk_1", 0).await;
+    assert!(matches!(
+        outcomes[..],
+        [Ok(Outcome::NothingToReport(NothingToReport::ZeroAmount))]
+    ));
+    assert_eq!(seen.lock().unwrap().len(), 1, "a free order is no sale");
+}
+
+#[actix_web::test]
+async fn a_plain_client_in_the_applications_data_will_do() {
+    let (refport, seen) = service();
+    let (_, outcomes) = buy(refport, "refp_id=clk_1", 4900).await;
+    assert!(matches!(outcomes[..], [Ok(Outcome::Accepted(_))]));
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_lead_is_reported() {
+    let (refport, _) = service();
+    let track = Track::from(refport);
+    let click_id: ClickId = serde_json::from_value(json!("clk_1")).unwrap();
+    let outcome = track.lead(Lead::new(click_id, "Sign Up", "user_001")).await;
+    let no_link = Outcome::<LeadResponse>::NothingToReport(NothingToReport::NoLink);
+    assert_eq!(outcome.unwrap(), no_link);
+}
+
+#[actix_web::test]
+async fn an_order_is_answered_in_time_with_the_service_dead() {
+    // The system accepts connections for it, and nobody ever answers them.
+    let black_hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", black_hole.local_addr().unwrap());
+    let refport = client(&url).attempt_timeout(Duration::from_millis(500));
+    let refport = web::Data::new(refport.build().unwrap());
+    let start = Instant::now();
+    let (answer, outcomes) = buy(refport, "refp_id=clk_1", 4900).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert!(outcomes[0].as_ref().unwrap_err().is_timeout());
+    let took = start.elapsed();
+    assert!(
+        took < Duration::from_secs(10),
+        "budget of 0.5 s, took {took:?}"
+    );
+}
+
+#[actix_web::test]
+async fn without_a_client_the_answer_says_which_line_to_add() {
+    let app = App::new().route("/", web::get().to(async |_: Track| "never"));
+    let answer = through(app, get("/", NO_COOKIES)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.header(CONTENT_TYPE), "application/json");
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body["error"]["code"], "TRACK_NOT_SET_UP");
+    let message = body["error"]["message"].as_str().unwrap();
+    let line = ".app_data(web::Data::new(Refport::from_env()?))";
+    assert!(message.contains(line), "{message}");
+}
+
+#[actix_web::test]
+async fn a_missing_client_can_be_handled() {
+    let app = App::new()
+        .route(
+            "/optional",
+            web::get().to(async |track: Option<Track>| track.is_none().to_string()),
+        )
+        .route(
+            "/typed",
+            web::get().to(async |track: Result<Track, TrackError>| track.is_err().to_string()),
+        );
+    let app = test::init_service(app).await;
+    for uri in ["/optional", "/typed"] {
+        let answer = send(&app, get(uri, NO_COOKIES).to_request()).await;
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (StatusCode::OK, "true")
+        );
+    }
+}

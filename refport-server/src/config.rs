@@ -1,0 +1,69 @@
+use std::num::NonZeroU32;
+
+use url::Url;
+
+/// Settings of the server.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    public_url: String,
+    rate_limit: Option<NonZeroU32>,
+}
+
+impl Config {
+    /// `public_url` is where browsers reach the server, with or without a trailing slash: short
+    /// links begin with it.
+    pub fn new(public_url: impl Into<String>) -> Self {
+        Self {
+            public_url: public_url.into().trim_end_matches('/').to_owned(),
+            rate_limit: None,
+        }
+    }
+
+    /// How many requests a second each API key may make on average, with bursts of as many. More
+    /// are answered with 429 and `Retry-After`. Default: no limit.
+    ///
+    /// Counted in this process.
+    pub const fn rate_limit(mut self, per_second: NonZeroU32) -> Self {
+        self.rate_limit = Some(per_second);
+        self
+    }
+
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    pub(crate) const fn requests_per_second(&self) -> Option<NonZeroU32> {
+        self.rate_limit
+    }
+
+    /// The host of the short links, with its port where it is not the scheme's own.
+    pub(crate) fn domain(&self) -> String {
+        let url = Url::parse(&self.public_url).ok();
+        let host = url
+            .as_ref()
+            .and_then(Url::host_str)
+            .unwrap_or(&self.public_url);
+        match url.as_ref().and_then(Url::port) {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_is_the_public_urls() {
+        for (url, want) in [
+            ("https://go.example.com/", "go.example.com"),
+            ("http://127.0.0.1:4800", "127.0.0.1:4800"),
+            ("https://example.com:443/refport", "example.com"),
+        ] {
+            assert_eq!(Config::new(url).domain(), want);
+        }
+        assert_eq!(Config::new("http://a/").public_url(), "http://a");
+    }
+}

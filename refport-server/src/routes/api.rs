@@ -1,0 +1,89 @@
+//! Reading what was recorded: newest first, in pages.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use crate::{
+    error::ApiError,
+    store::read::{CommissionRow, CustomerView, Page, PartnerRow, Range},
+};
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 100;
+
+/// `?limit=…&cursor=…`
+#[derive(Deserialize)]
+pub(super) struct Paging {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+fn range(paging: Result<Query<Paging>, QueryRejection>) -> Result<Range, ApiError> {
+    let invalid = || {
+        let message = format!("limit must be a number from 1 to {MAX_LIMIT}");
+        ApiError::validation(StatusCode::BAD_REQUEST, message)
+    };
+    let Query(Paging { limit, cursor }) = paging.map_err(|_| invalid())?;
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(invalid());
+    }
+    Ok(Range { limit, cursor })
+}
+
+type Paged = Result<Query<Paging>, QueryRejection>;
+
+pub(super) async fn commissions(
+    State(app): State<App>,
+    headers: HeaderMap,
+    paging: Paged,
+) -> Result<Json<Page<CommissionRow>>, ApiError> {
+    let caller = app.caller(&headers).await?;
+    let range = range(paging)?;
+    Ok(Json(
+        app.0.store.commissions(caller.workspace_id, range).await?,
+    ))
+}
+
+pub(super) async fn partners(
+    State(app): State<App>,
+    headers: HeaderMap,
+    paging: Paged,
+) -> Result<Json<Page<PartnerRow>>, ApiError> {
+    let caller = app.caller(&headers).await?;
+    let range = range(paging)?;
+    let public_url = app.0.public_url.clone();
+    Ok(Json(
+        app.0
+            .store
+            .partners(caller.workspace_id, range, public_url)
+            .await?,
+    ))
+}
+
+pub(super) async fn customer(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(external_id): Path<String>,
+) -> Result<Json<CustomerView>, ApiError> {
+    let caller = app.caller(&headers).await?;
+    let customer = app
+        .0
+        .store
+        .customer(caller.workspace_id, external_id)
+        .await?;
+    customer
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found("there is no customer with this external ID"))
+}
+
+pub(super) async fn health(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    app.0.store.ping().await?;
+    Ok(Json(json!({ "status": "ok" })))
+}
