@@ -1,0 +1,161 @@
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{
+        HeaderMap, Request, StatusCode,
+        header::{AUTHORIZATION, LOCATION},
+    },
+};
+use http_body_util::BodyExt;
+use refport_server::{Config, NewPartner, Store, router};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// A server on a fresh database: partner Ada with the link `/r/demo`, 10 % for 12 months.
+pub(crate) struct Harness {
+    folder: TempDir,
+    pub(crate) store: Store,
+    pub(crate) app: Router,
+    pub(crate) key: String,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json");
+        serde_json::from_slice(&self.bytes).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.headers[LOCATION].to_str().unwrap()
+    }
+}
+
+impl Harness {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::new("http://go.example:4800"))
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&url(&folder)).unwrap();
+        let key = store.init().unwrap().api_key;
+        let ada = NewPartner::new("ada@example.com", "Ada").key("demo");
+        store
+            .add_partner(ada.destination("https://shop.example/"))
+            .unwrap();
+        let app = router(store.clone(), config);
+        Self {
+            folder,
+            store,
+            app,
+            key,
+        }
+    }
+
+    /// A new process on the same file, as far as the server can tell.
+    pub(crate) fn restarted(self) -> Self {
+        let Self {
+            folder,
+            store,
+            app,
+            key,
+        } = self;
+        drop((store, app));
+        let store = Store::open(&url(&folder)).unwrap();
+        let app = router(store.clone(), Config::new("http://go.example:4800"));
+        Self {
+            folder,
+            store,
+            app,
+            key,
+        }
+    }
+
+    /// The database beside the server, to look inside and to let time pass.
+    pub(crate) fn db(&self) -> Connection {
+        Connection::open(self.folder.path().join("refport.db")).unwrap()
+    }
+
+    pub(crate) fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        self.db().query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Makes everything in the database `days` older.
+    pub(crate) fn let_pass(&self, days: i64) {
+        let ms = days * 24 * 60 * 60 * 1000;
+        for table in ["click", "customer", "event", "commission"] {
+            let sql = format!("UPDATE {table} SET created_at = created_at - {ms}");
+            self.db().execute(&sql, []).unwrap();
+        }
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        url(&self.folder)
+    }
+
+    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes,
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let request = Request::post(path).header(AUTHORIZATION, bearer);
+        self.call(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let request = Request::get(path).header(AUTHORIZATION, bearer);
+        self.call(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Follows a link as a browser does and answers the click ID.
+    pub(crate) async fn click(&self, key: &str) -> String {
+        let request = Request::get(format!("/r/{key}"))
+            .header("user-agent", "Mozilla/5.0 Firefox/140.0 Gecko");
+        let answer = self.call(request.body(Body::empty()).unwrap()).await;
+        let (_, click_id) = answer
+            .location()
+            .split_once("refp_id=")
+            .expect("a click ID");
+        click_id.to_owned()
+    }
+
+    /// A sale that must succeed; its `sale` object.
+    pub(crate) async fn sell(&self, click_id: &str, customer: &str, amount: i64) -> Value {
+        let body = json!({ "clickId": click_id, "customerExternalId": customer, "amount": amount });
+        let answer = self.post("/api/track/sale", body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()["sale"].clone()
+    }
+
+    pub(crate) async fn commissions(&self) -> Vec<Value> {
+        let page = self.get("/api/commissions").await.json();
+        page["data"].as_array().unwrap().clone()
+    }
+}
+
+fn url(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("refport.db").display())
+}
