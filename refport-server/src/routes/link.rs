@@ -111,18 +111,17 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     Some(text)
 }
 
-/// Crawlers and the programs that fetch a link to preview it. People at a terminal (curl) and
-/// visitors whose browser sends no `User-Agent` are none: a click by itself pays nobody, and a
-/// click that is not recorded costs a partner the sale.
+/// Crawlers and the programs that fetch a link to preview it, where they say so. Scripts, people
+/// at a terminal and visitors without a `User-Agent` are none: a click by itself pays nobody, and
+/// a click that is not recorded costs a partner the sale.
 fn is_bot(headers: &HeaderMap) -> bool {
-    let Some(agent) = text(headers, USER_AGENT) else {
-        return false;
-    };
-    let agent = agent.to_ascii_lowercase();
+    let agent = text(headers, USER_AGENT)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    // The engine's name keeps `iscrawl` from taking all but the great browsers for crawlers, and
     // Cubot makes phones.
-    !agent.is_empty()
-        && !agent.starts_with("curl/")
-        && iscrawl::is_crawler(&agent.replace("cubot", ""))
+    agent.starts_with("whatsapp/")
+        || iscrawl::is_crawler(&format!("gecko {}", agent.replace("cubot", "")))
 }
 
 /// The destination with the click ID set, and with those parameters of the short link that the
@@ -223,7 +222,9 @@ mod tests {
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
             "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
             "Mozilla/5.0 (Linux; U; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/98 Mobile Safari/537.36",
+            "Mozilla/5.0",
             "curl/8.5.0",
+            "python-requests/2.31",
             "",
         ] {
             assert!(!is_bot(person), "{person}");

@@ -199,7 +199,7 @@ impl Attribution {
 }
 
 enum Resolved {
-    To(Attribution),
+    To(Box<Attribution>),
     /// The click is known, its link is gone.
     NoLink,
     Unknown,
@@ -217,7 +217,7 @@ fn resolve(db: &Connection, report: &Report) -> Result<Resolved> {
     }
     if let Some((customer_id, click_id, link_id)) = find_customer(db, report)? {
         let attribution = read_attribution(db, click_id, &link_id, Some(customer_id))?;
-        return Ok(Resolved::To(attribution));
+        return Ok(Resolved::To(Box::new(attribution)));
     }
     match click {
         None => Ok(Resolved::Unknown),
@@ -231,7 +231,9 @@ fn resolve(db: &Connection, report: &Report) -> Result<Resolved> {
             id,
             link_id: Some(link_id),
             ..
-        }) => Ok(Resolved::To(read_attribution(db, id, &link_id, None)?)),
+        }) => Ok(Resolved::To(Box::new(read_attribution(
+            db, id, &link_id, None,
+        )?))),
     }
 }
 

@@ -1,0 +1,50 @@
+use actix_web::{
+    HttpResponse,
+    http::header::{ContentType, LOCATION, SET_COOKIE},
+    web::{self, Html},
+};
+use refport_actix::{ClickId, Lead, Track};
+use shop::{Shop, SignUpForm, SignedUp, pages};
+
+use crate::{error::ShopError, visitor::Visitor};
+
+pub(crate) async fn form(Visitor(visitor): Visitor) -> Result<Html, ShopError> {
+    let empty = SignUpForm::default();
+    Ok(Html::new(pages::sign_up(visitor.as_ref(), &empty, None)?))
+}
+
+pub(crate) async fn sign_up(
+    shop: web::Data<Shop>,
+    Visitor(visitor): Visitor,
+    click_id: Option<ClickId>,
+    track: Track,
+    form: web::Form<SignUpForm>,
+) -> Result<HttpResponse, ShopError> {
+    let new_user = match form.check() {
+        Ok(new_user) => new_user,
+        Err(problem) => {
+            let page = pages::sign_up(visitor.as_ref(), &form, Some(problem))?;
+            return Ok(HttpResponse::UnprocessableEntity()
+                .content_type(ContentType::html())
+                .body(page));
+        }
+    };
+    // The sign-up comes first: it stands, whatever happens to tracking.
+    let SignedUp {
+        user,
+        is_new,
+        session,
+    } = shop.store.sign_up(new_user).await?;
+    if is_new && let Some(click_id) = click_id {
+        let lead = Lead::new(click_id, "Sign Up", &user.id)
+            .customer_email(&user.email)
+            .customer_name(&user.name);
+        if let Err(error) = track.lead(lead).await {
+            tracing::warn!(%error, user = user.id, "lead not reported");
+        }
+    }
+    Ok(HttpResponse::SeeOther()
+        .insert_header((SET_COOKIE, session.set_cookie()))
+        .insert_header((LOCATION, "/"))
+        .finish())
+}

@@ -1,0 +1,46 @@
+use axum::{
+    Form,
+    extract::State,
+    http::{StatusCode, header::SET_COOKIE},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use refport_axum::{ClickId, Lead, Track};
+use shop::{Shop, SignUpForm, SignedUp, pages};
+
+use crate::{error::ShopError, visitor::Visitor};
+
+pub(crate) async fn form(Visitor(visitor): Visitor) -> Result<Html<String>, ShopError> {
+    let empty = SignUpForm::default();
+    Ok(Html(pages::sign_up(visitor.as_ref(), &empty, None)?))
+}
+
+pub(crate) async fn sign_up(
+    State(shop): State<Shop>,
+    Visitor(visitor): Visitor,
+    click_id: Option<ClickId>,
+    track: Track,
+    Form(form): Form<SignUpForm>,
+) -> Result<Response, ShopError> {
+    let new_user = match form.check() {
+        Ok(new_user) => new_user,
+        Err(problem) => {
+            let page = pages::sign_up(visitor.as_ref(), &form, Some(problem))?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
+        }
+    };
+    // The sign-up comes first: it stands, whatever happens to tracking.
+    let SignedUp {
+        user,
+        is_new,
+        session,
+    } = shop.store.sign_up(new_user).await?;
+    if is_new && let Some(click_id) = click_id {
+        let lead = Lead::new(click_id, "Sign Up", &user.id)
+            .customer_email(&user.email)
+            .customer_name(&user.name);
+        if let Err(error) = track.lead(lead).await {
+            tracing::warn!(%error, user = user.id, "lead not reported");
+        }
+    }
+    Ok(([(SET_COOKIE, session.set_cookie())], Redirect::to("/")).into_response())
+}
