@@ -1,1 +1,17 @@
-//! To be filled.
+//! What the whole-system tests share: a shop in a process of its own, a browser, and the way of a
+//! visitor through both.
+//!
+//! The tests themselves stand with the shops (`examples/*/tests`), where cargo knows their
+//! programs, and in this package's `tests` folder.
+
+mod api;
+mod browser;
+mod journey;
+mod process;
+
+pub use self::{
+    api::Api,
+    browser::Browser,
+    journey::{buy_with_the_service_dead, follow_sign_up_and_buy},
+    process::{Running, Shop},
+};

@@ -1,0 +1,46 @@
+use anyhow::ensure;
+use serde_json::Value;
+
+use crate::Shop;
+
+/// The server's reading face, with a key.
+#[derive(Debug)]
+pub struct Api {
+    http: reqwest::Client,
+    base: String,
+    key: String,
+}
+
+impl Api {
+    /// At an address, with a key.
+    #[must_use]
+    pub fn new(base: &str, key: &str) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            base: base.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    /// Of a shop's embedded server.
+    #[must_use]
+    pub fn of(shop: &Shop) -> Self {
+        Self::new(shop.value("api"), shop.value("api_key"))
+    }
+
+    /// All commissions, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer with a list.
+    pub async fn commissions(&self) -> anyhow::Result<Vec<Value>> {
+        let request = self
+            .http
+            .get(format!("{}/api/commissions", self.base))
+            .bearer_auth(&self.key);
+        let answer = request.send().await?;
+        ensure!(answer.status().is_success(), "{}", answer.status());
+        let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        Ok(body["data"].as_array().cloned().unwrap_or_default())
+    }
+}
