@@ -108,7 +108,8 @@ impl Capture {
 
     /// Whether the cookie is `Secure`. Default: when the request is known to have come by https.
     ///
-    /// Behind a proxy that ends TLS the request looks like plain http; say `true` there.
+    /// It seldom is: an HTTP/1.1 request does not say, and behind a proxy that ends TLS no
+    /// request does. Say `true` on every site that is served by https only.
     pub const fn secure(mut self, secure: bool) -> Self {
         self.secure = Some(secure);
         self

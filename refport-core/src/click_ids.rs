@@ -49,10 +49,14 @@ impl ClickIds {
         self.set(name, Entry::Withheld);
     }
 
-    /// Whether [`withhold`](Self::withhold) was called for `name`.
+    /// Whether [`withhold`](Self::withhold) was called for `name`, or for another name of the same
+    /// program: where the default program's ID is withheld, no other cookie stands in for it.
     #[must_use]
     pub fn is_withheld(&self, name: &CookieName) -> bool {
-        matches!(self.entry(name), Some(Entry::Withheld))
+        self.entries.iter().any(|(known, entry)| {
+            let same_program = name.is_default_program() && known.is_default_program();
+            matches!(entry, Entry::Withheld) && (known == name || same_program)
+        })
     }
 
     /// The default program's click ID on a request: what extractors answer.
@@ -69,20 +73,12 @@ impl ClickIds {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        if ids.is_some_and(|ids| ids.withholds(name)) {
+        if ids.is_some_and(|ids| ids.is_withheld(name)) {
             return None;
         }
         plain
             .cloned()
             .or_else(|| ClickId::from_cookie_headers_named(name, cookie_headers))
-    }
-
-    /// Under whatever name the default program's ID is withheld, no other cookie stands in for it.
-    fn withholds(&self, name: &CookieName) -> bool {
-        self.entries.iter().any(|(known, entry)| {
-            let same_program = name.is_default_program() && known.is_default_program();
-            matches!(entry, Entry::Withheld) && (known == name || same_program)
-        })
     }
 
     fn entry(&self, name: &CookieName) -> Option<&Entry> {

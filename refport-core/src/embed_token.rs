@@ -34,6 +34,9 @@ impl EmbedTokenRequest {
     };
 
     /// The partner with this e-mail address, made and enrolled where there is none.
+    ///
+    /// Whoever gets the token sees that partner's earnings: give an address that your user has
+    /// verified.
     pub fn partner(email: impl Into<String>) -> Self {
         Self {
             partner_email: Some(email.into().into()),

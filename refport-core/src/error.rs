@@ -88,7 +88,8 @@ impl ErrorKind {
     }
 }
 
-/// An error that the service answered, status, code and message as they came.
+/// An error that the service answered, status, code and message as they came. `Display` shows
+/// the beginning of the message, on one line.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -152,8 +153,29 @@ impl fmt::Display for ApiError {
             write!(f, " {code}")?;
         }
         match &self.message {
-            Some(message) => write!(f, ": {message}"),
+            Some(message) => write!(f, ": {}", Excerpt(message)),
             None => Ok(()),
+        }
+    }
+}
+
+/// The beginning of a text that somebody else wrote, on one line.
+struct Excerpt<'a>(&'a str);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX: usize = 300;
+        for letter in self.0.chars().take(MAX) {
+            if letter.is_control() {
+                write!(f, "{}", letter.escape_default())?;
+            } else {
+                write!(f, "{letter}")?;
+            }
+        }
+        if self.0.chars().nth(MAX).is_some() {
+            f.write_str("…")
+        } else {
+            Ok(())
         }
     }
 }
@@ -165,6 +187,7 @@ impl StdError for ApiError {}
 #[error("{what}")]
 pub struct TransportError {
     what: TransportProblem,
+    timed_out: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -182,24 +205,27 @@ impl TransportError {
     pub(crate) const fn timeout() -> Self {
         Self {
             what: TransportProblem::Timeout,
+            timed_out: true,
             source: None,
         }
     }
 
     pub(crate) fn new(
         what: TransportProblem,
+        timed_out: bool,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self {
             what,
+            timed_out,
             source: Some(source.into()),
         }
     }
 
-    /// Whether a time budget was used up.
+    /// Whether a time budget was used up, that of connecting included.
     #[must_use]
-    pub fn is_timeout(&self) -> bool {
-        self.what == TransportProblem::Timeout
+    pub const fn is_timeout(&self) -> bool {
+        self.timed_out
     }
 
     /// Whether no connection came about, so that the service certainly has not seen the request.

@@ -38,6 +38,6 @@ pub use crate::{
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::{
-    client::{ApiKey, BuildError, EmbedTokens, Refport, RefportBuilder, Track},
+    client::{BuildError, EmbedTokens, Refport, RefportBuilder, Track},
     error::{ApiError, DecodeError, Error, ErrorKind, TransportError},
 };

@@ -2,10 +2,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Text about a person (e-mail, name, picture), which must not reach logs through `Debug`.
+/// What may tell of a person (e-mail, name, picture, metadata) and must not reach logs through
+/// `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Personal(String);
+pub(crate) struct Personal<T = String>(pub(crate) T);
 
 impl Personal {
     pub(crate) fn as_str(&self) -> &str {
@@ -19,7 +20,7 @@ impl From<String> for Personal {
     }
 }
 
-impl fmt::Debug for Personal {
+impl<T> fmt::Debug for Personal<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }

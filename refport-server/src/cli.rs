@@ -7,6 +7,7 @@ use refport_server::{
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
+use url::Url;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:4800";
 const DEFAULT_PUBLIC_URL: &str = "http://127.0.0.1:4800";
@@ -63,7 +64,7 @@ struct ServeArgs {
     #[arg(long, env = "REFPORT_LISTEN", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
     /// Where browsers reach the server [default: http:// and the address listened on]
-    #[arg(long, env = "REFPORT_PUBLIC_URL")]
+    #[arg(long, env = "REFPORT_PUBLIC_URL", value_parser = parse_public_url)]
     public_url: Option<String>,
     /// Requests a second for each API key; more are answered with 429 [default: no limit]
     #[arg(long, env = "REFPORT_RATE_LIMIT")]
@@ -96,7 +97,7 @@ struct PartnerAdd {
     #[arg(long)]
     group: Option<String>,
     /// Where browsers reach the server, for the link that is printed
-    #[arg(long, env = "REFPORT_PUBLIC_URL", default_value = DEFAULT_PUBLIC_URL)]
+    #[arg(long, env = "REFPORT_PUBLIC_URL", default_value = DEFAULT_PUBLIC_URL, value_parser = parse_public_url)]
     public_url: String,
 }
 
@@ -221,7 +222,7 @@ fn add_partner(args: PartnerAdd) -> anyhow::Result<()> {
         partner = partner.group(group);
     }
     let added = args.common.open()?.add_partner(partner)?;
-    let public_url = args.public_url.trim_end_matches('/');
+    let public_url = args.public_url;
     let link_url = added.link_key.map(|key| format!("{public_url}/r/{key}"));
     args.common
         .print(&json!({ "partnerId": added.partner_id, "linkUrl": link_url }));
@@ -282,9 +283,7 @@ async fn run_server(args: ServeArgs) -> anyhow::Result<()> {
         )
     })?;
     let address = listener.local_addr()?;
-    let public_url = args
-        .public_url
-        .unwrap_or_else(|| format!("http://{address}"));
+    let public_url = public_url(args.public_url, address)?;
     let mut config = Config::new(&public_url);
     if let Some(per_second) = args.rate_limit {
         config = config.rate_limit(per_second);
@@ -293,6 +292,33 @@ async fn run_server(args: ServeArgs) -> anyhow::Result<()> {
     serve(listener, router(store, config), interrupted()?).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Where browsers reach the server: as told, or at the address listened on, where that is one.
+fn public_url(given: Option<String>, address: SocketAddr) -> anyhow::Result<String> {
+    match given {
+        Some(url) => Ok(url),
+        None if address.ip().is_unspecified() => {
+            bail!(
+                "{address} is no address for a browser; say with --public-url where the server is reached"
+            )
+        }
+        None => Ok(format!("http://{address}")),
+    }
+}
+
+/// A URL to which paths can be added.
+fn parse_public_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("give a URL like https://go.example.com".to_owned()),
+    }
 }
 
 /// Resolves at Ctrl-C or, on Unix, at SIGTERM.

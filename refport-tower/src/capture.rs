@@ -69,8 +69,8 @@ impl CaptureLayer {
             .map(Self::from)
     }
 
-    /// Whether the cookie is `Secure`. Default: when the request's URI says https. Say `true`
-    /// behind a proxy that ends TLS.
+    /// Whether the cookie is `Secure`. Default: when the request's URI says https, which only
+    /// HTTP/2 requests on a TLS connection do. Say `true` on every site that is served by https.
     pub fn secure(self, secure: bool) -> Self {
         self.map(|rules| rules.secure(secure))
     }

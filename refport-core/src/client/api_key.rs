@@ -1,22 +1,15 @@
-use std::fmt;
-
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::builder::{BuildError, Problem};
 
-/// An API key: kept out of `Debug`, wiped from memory when dropped, and never given back.
-#[derive(Clone)]
-pub struct ApiKey(SecretString);
+/// A checked API key, kept out of `Debug`.
+#[derive(Debug)]
+pub(crate) struct ApiKey(SecretString);
 
 impl ApiKey {
-    /// Takes a key as the service shows it.
-    ///
-    /// # Errors
-    ///
-    /// When the key is blank, or has white space or other bytes that cannot stand in a header.
-    pub fn new(key: impl Into<String>) -> Result<Self, BuildError> {
-        let key = SecretString::from(key.into());
+    /// Refuses a blank key, and one with bytes that cannot stand in a header.
+    pub(crate) fn new(key: SecretString) -> Result<Self, BuildError> {
         let text = key.expose_secret();
         if text.trim().is_empty() {
             return Err(Problem::BlankKey.into());
@@ -33,11 +26,5 @@ impl ApiKey {
             .expect("checked to be visible ASCII when made");
         value.set_sensitive(true);
         value
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey([redacted])")
     }
 }

@@ -1,6 +1,7 @@
 use std::{env, error::Error as StdError, time::Duration};
 
 use http::Uri;
+use secrecy::SecretString;
 
 use super::{
     ApiKey, Refport,
@@ -19,15 +20,12 @@ use super::{
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RefportBuilder {
-    api_key: Secret,
+    api_key: SecretString,
     base_url: String,
     connect_timeout: Duration,
     attempt_timeout: Duration,
     total_timeout: Duration,
 }
-
-/// The key as given; checked by `build`, so that setters can be chained without `?`.
-type Secret = secrecy::SecretString;
 
 impl RefportBuilder {
     pub(super) fn new(api_key: String) -> Self {
@@ -84,7 +82,7 @@ impl RefportBuilder {
     /// When the key is blank or cannot stand in a header, the base URL is none or asks for https
     /// in a build without TLS, or TLS cannot be set up.
     pub fn build(self) -> Result<Refport, BuildError> {
-        let api_key = ApiKey::new(secrecy::ExposeSecret::expose_secret(&self.api_key))?;
+        let api_key = ApiKey::new(self.api_key)?;
         let urls = Urls::new(&parse_base_url(&self.base_url)?);
         let transport = Transport::new(self.connect_timeout)
             .map_err(|error| BuildError(Problem::Transport(error.into())))?;
@@ -103,6 +101,8 @@ fn parse_base_url(text: &str) -> Result<String, BuildError> {
     let problem = |what| BuildError(Problem::BaseUrl(what));
     let text = text.trim().trim_end_matches('/');
     let url: Uri = text.parse().map_err(|_| problem("is not a URL"))?;
+    // Stricter than `Uri`: an impossible port, for one.
+    reqwest::Url::parse(text).map_err(|_| problem("is not a URL"))?;
     let authority = url.authority().ok_or_else(|| problem("has no host"))?;
     if authority.as_str().contains('@') {
         return Err(problem(
@@ -168,8 +168,9 @@ mod tests {
     fn what_is_no_base_url_is_explained() {
         for (text, want) in [
             ("", "is not a URL"),
-            ("app.refport.co", "neither http nor https"),
-            ("/api", "has no host"),
+            ("app.refport.co", "is not a URL"),
+            ("/api", "is not a URL"),
+            ("http://localhost:99999", "is not a URL"),
             ("ftp://example.com", "neither http nor https"),
             ("http://me:secret@example.com", "user name or password"),
             ("http://example.com/?a=1", "query or fragment"),

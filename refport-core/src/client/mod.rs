@@ -10,9 +10,8 @@ mod transport;
 
 use std::sync::Arc;
 
-use self::endpoint::Endpoint;
+use self::{api_key::ApiKey, endpoint::Endpoint};
 pub use self::{
-    api_key::ApiKey,
     builder::{BuildError, RefportBuilder},
     embed_tokens::EmbedTokens,
     track::Track,

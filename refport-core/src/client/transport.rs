@@ -61,5 +61,5 @@ fn explain(error: reqwest::Error) -> TransportError {
     } else {
         TransportProblem::Broken
     };
-    TransportError::new(what, error.without_url())
+    TransportError::new(what, error.is_timeout(), error.without_url())
 }

@@ -37,7 +37,7 @@ pub struct Lead {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_avatar: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<Value>,
+    metadata: Option<Personal<Value>>,
 }
 
 impl Lead {
@@ -90,9 +90,9 @@ impl Lead {
         self
     }
 
-    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`.
+    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`. Left out of `Debug`.
     pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
-        self.metadata = Some(metadata.into());
+        self.metadata = Some(Personal(metadata.into()));
         self
     }
 
@@ -112,7 +112,7 @@ impl Lead {
         }
         not_blank("eventName", &self.event_name)?;
         not_blank("customerExternalId", &self.customer_external_id)?;
-        is_object(self.metadata.as_ref())
+        is_object(self.metadata.as_ref().map(|metadata| &metadata.0))
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Sale {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_avatar: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<Value>,
+    metadata: Option<Personal<Value>>,
 }
 
 impl Sale {
@@ -134,9 +134,9 @@ impl Sale {
         self
     }
 
-    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`.
+    /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`. Left out of `Debug`.
     pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
-        self.metadata = Some(metadata.into());
+        self.metadata = Some(Personal(metadata.into()));
         self
     }
 
@@ -168,10 +168,11 @@ impl Sale {
                 "is negative, give the smallest currency unit as 1 or more",
             ));
         }
-        if let Some(currency) = &self.currency {
-            currency.parse::<Currency>().map_err(|_| {
-                InvalidRequest::new("currency", "is not a code of three letters, as in `usd`")
-            })?;
+        if let Some(currency) = &self.currency
+            && (currency.len() != 3 || currency.parse::<Currency>().is_err())
+        {
+            let problem = "is not a code of three letters, as in `usd`";
+            return Err(InvalidRequest::new("currency", problem));
         }
         for (field, text) in [
             ("eventName", &self.event_name),
@@ -181,7 +182,7 @@ impl Sale {
                 not_blank(field, text)?;
             }
         }
-        is_object(self.metadata.as_ref())
+        is_object(self.metadata.as_ref().map(|metadata| &metadata.0))
     }
 }
 
@@ -397,6 +398,7 @@ mod tests {
         assert_eq!(field(Sale::new(id(), "", 1)), "customerExternalId");
         assert_eq!(field(Sale::new(id(), "u", -1)), "amount");
         assert_eq!(field(sale().currency("dollars")), "currency");
+        assert_eq!(field(sale().currency(" usd ")), "currency");
         assert_eq!(field(sale().event_name("")), "eventName");
         assert_eq!(field(sale().invoice_id("  ")), "invoiceId");
         assert_eq!(field(sale().metadata(json!([]))), "metadata");
@@ -409,8 +411,14 @@ mod tests {
 
     #[test]
     fn debug_hides_the_person() {
-        let sale = Sale::new(id(), "u", 1).customer_email("c@example.com");
-        assert!(!format!("{sale:?}").contains("c@example.com"));
+        let sale = Sale::new(id(), "u", 1)
+            .customer_email("c@example.com")
+            .metadata(json!({ "phone": "555-0100" }));
+        let debug = format!("{sale:?}");
+        assert!(
+            !debug.contains("c@example.com") && !debug.contains("555-0100"),
+            "{debug}"
+        );
     }
 
     #[test]

@@ -338,10 +338,7 @@ fn bad_settings_are_explained() {
 fn the_key_stays_out_of_debug() {
     let builder = Refport::builder("rk_secret");
     let refport = builder.clone().build().unwrap();
-    let text = format!(
-        "{builder:?} {refport:?} {:?}",
-        refport_core::ApiKey::new("rk_secret")
-    );
+    let text = format!("{builder:?} {refport:?}");
     assert!(!text.contains("rk_secret"), "{text}");
 }
 

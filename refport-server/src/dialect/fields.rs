@@ -14,7 +14,8 @@ const MAX_URL: usize = 2048;
 /// The longest metadata, in characters as written down.
 const MAX_METADATA: usize = 10_000;
 
-/// A request's JSON object. A field that is `null` is absent; fields nobody asks for are ignored.
+/// A request's JSON object. A field that is `null` or blank is absent; fields nobody asks for are
+/// ignored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
 
@@ -65,6 +66,15 @@ impl<'a> Fields<'a> {
         self.text(field, MAX_TEXT)
     }
 
+    /// A text by which repeats are told. A blank one is an error, because without it a repeat
+    /// would count twice.
+    pub(crate) fn key(self, field: &'static str) -> Result<Option<String>> {
+        match self.get(field) {
+            Some(Value::String(text)) if text.trim().is_empty() => Err(invalid(field, "is empty")),
+            _ => self.name(field),
+        }
+    }
+
     pub(crate) fn url(self, field: &'static str) -> Result<Option<String>> {
         self.text(field, MAX_URL)
     }
@@ -72,7 +82,7 @@ impl<'a> Fields<'a> {
     fn text(self, field: &'static str, max: usize) -> Result<Option<String>> {
         match self.get(field) {
             None => Ok(None),
-            Some(Value::String(text)) if text.trim().is_empty() => Err(invalid(field, "is empty")),
+            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
             Some(Value::String(text)) if text.chars().count() > max => {
                 Err(invalid(field, format!("has more than {max} characters")))
             }
@@ -228,7 +238,13 @@ mod tests {
         assert_eq!(fields.optional_id("null"), Ok(None));
         assert_eq!(problem("null"), "null is required");
         assert_eq!(problem("absent"), "absent is required");
-        assert_eq!(problem("blank"), "blank is empty");
+        assert_eq!(problem("blank"), "blank is required");
+        assert_eq!(fields.name("blank"), Ok(None));
+        assert_eq!(
+            fields.key("blank").unwrap_err().to_string(),
+            "blank is empty"
+        );
+        assert_eq!(fields.key("good").unwrap().as_deref(), Some("x"));
         assert_eq!(problem("number"), "number must be a string, not a number");
         assert_eq!(problem("long"), "long has more than 100 characters");
     }

@@ -24,6 +24,8 @@ pub(crate) enum Dialect {
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) workspace_id: String,
+    /// The host of the short links.
+    pub(crate) domain: String,
     pub(crate) at: Timestamp,
 }
 
@@ -59,10 +61,10 @@ impl Dialect {
         }
     }
 
-    /// The answer to a lead or sale that was recorded. `domain` is the short links' host.
-    pub(crate) fn answer(self, answer: &Answer, domain: &str) -> Value {
+    /// The answer to a lead or sale that was recorded.
+    pub(crate) fn answer(self, answer: &Answer) -> Value {
         match self {
-            Self::Refport => refport::answer(answer, domain),
+            Self::Refport => refport::answer(answer),
             Self::Partli => partli::answer(Some(answer)),
         }
     }

@@ -62,6 +62,7 @@ fn report(
         },
         dedupe_key: Some(dedupe_key),
         metadata: fields.metadata("metadata")?,
+        domain: envelope.domain,
         at: envelope.at,
     })
 }

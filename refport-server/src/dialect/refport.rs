@@ -36,7 +36,7 @@ pub(super) fn read_sale(fields: Fields<'_>, envelope: Envelope) -> Result<Sale, 
     let event_name = fields
         .name("eventName")?
         .unwrap_or_else(|| DEFAULT_EVENT.to_owned());
-    let invoice_id = fields.name("invoiceId")?;
+    let invoice_id = fields.key("invoiceId")?;
     let payment_processor = fields
         .name("paymentProcessor")?
         .unwrap_or_else(|| DEFAULT_PROCESSOR.to_owned());
@@ -71,11 +71,12 @@ fn report(
         },
         dedupe_key,
         metadata: fields.metadata("metadata")?,
+        domain: envelope.domain,
         at: envelope.at,
     })
 }
 
-pub(super) fn answer(answer: &Answer, domain: &str) -> Value {
+pub(super) fn answer(answer: &Answer) -> Value {
     let customer = json!({
         "externalId": answer.customer_external_id,
         "email": answer.customer_email,
@@ -100,7 +101,7 @@ pub(super) fn answer(answer: &Answer, domain: &str) -> Value {
             "click": { "id": answer.click_id },
             "link": {
                 "id": answer.link.id,
-                "domain": domain,
+                "domain": answer.link.domain,
                 "key": answer.link.key,
                 "url": answer.link.destination,
                 "programId": answer.link.program_id,

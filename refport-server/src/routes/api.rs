@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
@@ -24,15 +27,23 @@ pub(super) struct Paging {
     cursor: Option<String>,
 }
 
-fn range(paging: Result<Query<Paging>, QueryRejection>) -> Result<Range, ApiError> {
-    let invalid = || {
-        let message = format!("limit must be a number from 1 to {MAX_LIMIT}");
-        ApiError::validation(StatusCode::BAD_REQUEST, message)
-    };
-    let Query(Paging { limit, cursor }) = paging.map_err(|_| invalid())?;
+/// `prefix` is what the list's IDs begin with.
+fn range(paging: Paged, prefix: &str) -> Result<Range, ApiError> {
+    let invalid = |message: String| ApiError::validation(StatusCode::BAD_REQUEST, message);
+    let bounds = || invalid(format!("limit must be a number from 1 to {MAX_LIMIT}"));
+    let Query(Paging { limit, cursor }) = paging.map_err(|_| bounds())?;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(invalid());
+        return Err(bounds());
+    }
+    let cursor = cursor.filter(|cursor| !cursor.is_empty());
+    if cursor
+        .as_ref()
+        .is_some_and(|cursor| !cursor.starts_with(prefix))
+    {
+        return Err(invalid(
+            "cursor must be the nextCursor of this list".to_owned(),
+        ));
     }
     Ok(Range { limit, cursor })
 }
@@ -45,7 +56,7 @@ pub(super) async fn commissions(
     paging: Paged,
 ) -> Result<Json<Page<CommissionRow>>, ApiError> {
     let caller = app.caller(&headers).await?;
-    let range = range(paging)?;
+    let range = range(paging, "com_")?;
     Ok(Json(
         app.0.store.commissions(caller.workspace_id, range).await?,
     ))
@@ -57,7 +68,7 @@ pub(super) async fn partners(
     paging: Paged,
 ) -> Result<Json<Page<PartnerRow>>, ApiError> {
     let caller = app.caller(&headers).await?;
-    let range = range(paging)?;
+    let range = range(paging, "prt_")?;
     let public_url = app.0.public_url.clone();
     Ok(Json(
         app.0
@@ -70,17 +81,17 @@ pub(super) async fn partners(
 pub(super) async fn customer(
     State(app): State<App>,
     headers: HeaderMap,
-    Path(external_id): Path<String>,
+    external_id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<CustomerView>, ApiError> {
     let caller = app.caller(&headers).await?;
+    let unknown = || ApiError::not_found("there is no customer with this external ID");
+    let Path(external_id) = external_id.map_err(|_| unknown())?;
     let customer = app
         .0
         .store
         .customer(caller.workspace_id, external_id)
         .await?;
-    customer
-        .map(Json)
-        .ok_or_else(|| ApiError::not_found("there is no customer with this external ID"))
+    customer.map(Json).ok_or_else(unknown)
 }
 
 pub(super) async fn health(State(app): State<App>) -> Result<Json<Value>, ApiError> {

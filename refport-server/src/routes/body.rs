@@ -1,17 +1,25 @@
+use std::time::Duration;
+
 use axum::{
     body::{Body, to_bytes},
     http::StatusCode,
 };
 use serde_json::{Map, Value};
 
+use tokio::time::timeout;
+
 use crate::error::ApiError;
 
 /// The largest request body, in bytes: far above what the fields' own limits allow.
 const MAX_BODY: usize = 256 * 1024;
 
+/// How long a body may take to arrive.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
 /// Reads a request's body whole.
 pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
-    match to_bytes(body, MAX_BODY).await {
+    let read = timeout(MAX_TIME, to_bytes(body, MAX_BODY)).await;
+    match read.map_err(|_| too_slow())? {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) if is_too_large(&error) => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -23,6 +31,14 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
             "the body broke off",
         )),
     }
+}
+
+fn too_slow() -> ApiError {
+    let message = format!(
+        "the body did not arrive within {} seconds",
+        MAX_TIME.as_secs()
+    );
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

@@ -45,7 +45,7 @@ pub(super) async fn create(
         .await?;
     let public_token = token.ok_or_else(|| {
         ApiError::not_found(
-            "no such partner: give partner.email to make one (and set up a program first)",
+            "no such partner of this tenant: give partner.email to make one (and set up a program first)",
         )
     })?;
     Ok(Json(EmbedToken {

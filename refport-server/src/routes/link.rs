@@ -1,10 +1,10 @@
 //! The short link: a click is recorded, and the visitor goes on with its ID.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Extension,
-    extract::{ConnectInfo, Path, RawQuery, State},
+    extract::{ConnectInfo, Path, RawQuery, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, LOCATION, REFERER, USER_AGENT},
@@ -13,6 +13,7 @@ use axum::{
 };
 use refport_core::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 use url::Url;
 
 use super::App;
@@ -27,18 +28,24 @@ use crate::{
 
 /// The parameter by which the click ID reaches the merchant's site (Refport browser SDK).
 const PARAM: &str = "refp_id";
+/// How long a visitor waits for the database; then they go on with a click that is still queued.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// User agents and referrers are cut to so many characters.
 const MAX_TEXT: usize = 512;
 
 pub(super) async fn follow(
     State(app): State<App>,
-    Path(key): Path<String>,
+    key: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
     address: Option<Extension<ConnectInfo<SocketAddr>>>,
 ) -> Result<Response, ApiError> {
-    let Some(link) = app.0.store.find_link(key).await? else {
+    let link = match key {
+        Ok(Path(key)) => app.0.store.find_link(key).await?,
+        Err(_) => None,
+    };
+    let Some(link) = link else {
         return Ok((StatusCode::NOT_FOUND, Html(NOT_FOUND)).into_response());
     };
     let click_id = if method == Method::HEAD || is_bot(&headers) {
@@ -82,15 +89,23 @@ impl App {
             at: Timestamp::now(),
         };
         let click_id = click.id.clone();
-        match self.0.store.write_one(Event::Click(click)).await {
-            Ok(_) => Some(click_id),
-            Err(error) => {
+        let store = self.0.store.clone();
+        let writing = tokio::spawn(async move { store.write_one(Event::Click(click)).await });
+        match timeout(PATIENCE, writing).await {
+            Ok(Ok(Ok(_))) => Some(click_id),
+            Ok(Ok(Err(error))) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "click not recorded"
                 );
                 None
             }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "click not recorded");
+                None
+            }
+            // The write is queued and goes on.
+            Err(_) => Some(click_id),
         }
     }
 }

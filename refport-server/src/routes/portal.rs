@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{
         HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the official SDK puts into the frame's address; what else it may send is ignored.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
     #[serde(default)]
@@ -68,8 +68,12 @@ struct Failure {
 
 pub(super) async fn show(
     State(app): State<App>,
-    Query(parameters): Query<Parameters>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, ApiError> {
+    // An address that makes no sense carries no token.
+    let parameters = parameters
+        .map(|Query(parameters)| parameters)
+        .unwrap_or_default();
     let public_url = app.0.public_url.clone();
     let portal = app
         .0

@@ -53,11 +53,12 @@ impl App {
                 parsed.map_err(|problem| ApiError::validation(Dialect::INVALID, problem))?;
             let envelope = Envelope {
                 workspace_id: caller.workspace_id,
+                domain: self.0.domain.clone(),
                 at: Timestamp::now(),
             };
             let event = read(dialect, &fields, envelope)?;
             Ok(match self.0.store.write_one(event).await? {
-                Recorded::Answer(answer) => dialect.answer(&answer, &self.0.domain),
+                Recorded::Answer(answer) => dialect.answer(&answer),
                 Recorded::Click | Recorded::NoLink | Recorded::NotAttributed => {
                     dialect.not_attributed()
                 }

@@ -35,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) dedupe_key: Option<String>,
     /// A JSON object.
     pub(crate) metadata: Option<String>,
+    /// The host of the short links, for the answer.
+    pub(crate) domain: String,
     pub(crate) at: Timestamp,
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct AnswerLink {
     pub(crate) id: String,
     pub(crate) key: String,
     pub(crate) destination: String,
+    /// The host of the short link.
+    pub(crate) domain: String,
     pub(crate) program_id: String,
 }
 

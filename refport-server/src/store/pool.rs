@@ -104,19 +104,26 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Without a lock where there is nothing to do: another process may be writing.
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = super::setup::begin(connection)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let done = usize::try_from(version).unwrap_or(usize::MAX);
-    if done > MIGRATIONS.len() {
-        return Err(StoreError(Problem::NewerSchema(version)));
+    if schema_version(connection)? == MIGRATIONS.len() {
+        return Ok(());
     }
-    for migration in &MIGRATIONS[done..] {
+    let transaction = super::setup::begin(connection)?;
+    for migration in &MIGRATIONS[schema_version(&transaction)?..] {
         transaction.execute_batch(migration)?;
     }
     let version = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     transaction.pragma_update(None, "user_version", version)?;
     Ok(transaction.commit()?)
+}
+
+fn schema_version(connection: &Connection) -> Result<usize, StoreError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(version) {
+        Ok(known) if known <= MIGRATIONS.len() => Ok(known),
+        _ => Err(StoreError(Problem::NewerSchema(version))),
+    }
 }
 
 #[cfg(test)]

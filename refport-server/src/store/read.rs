@@ -208,7 +208,7 @@ impl Store {
                               event.answer ->> '$.sale.invoice_id', event.amount, customer.external_id
                        FROM commission JOIN event ON event.id = commission.event_id
                                        JOIN customer ON customer.id = commission.customer_id
-                       WHERE commission.workspace_id = ?1 AND (?2 IS NULL OR commission.id < ?2)
+                       WHERE commission.workspace_id = ?1 AND commission.id < coalesce(?2, '~')
                        ORDER BY commission.id DESC LIMIT ?3";
             let mut statement = db.prepare_cached(sql)?;
             let rows = statement.query_map(params![workspace_id, range.cursor, range.limit + 1], |row| {
@@ -243,7 +243,7 @@ impl Store {
             let sql = "SELECT partner.id, enrollment_id, tenant_id, email, partner.name, partner_group.name,
                               partner.created_at
                        FROM partner LEFT JOIN partner_group ON partner_group.id = partner.group_id
-                       WHERE workspace_id = ?1 AND (?2 IS NULL OR partner.id < ?2)
+                       WHERE workspace_id = ?1 AND partner.id < coalesce(?2, '~')
                        ORDER BY partner.id DESC LIMIT ?3";
             let mut statement = db.prepare_cached(sql)?;
             let rows = statement.query_map(params![workspace_id, range.cursor, range.limit + 1], |row| {
@@ -354,8 +354,9 @@ impl Store {
         .await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and events are written.
     pub(crate) async fn ping(&self) -> Result<()> {
+        self.writer.check()?;
         self.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))
             .await
     }
@@ -386,7 +387,7 @@ fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
 }
 
 fn links_of(db: &Connection, partner_id: &str, public_url: &str) -> Result<Vec<LinkRow>> {
-    let sql = r#"SELECT id, "key", destination, (SELECT count(*) FROM click WHERE click.link_id = link.id)
+    let sql = r#"SELECT id, "key", destination, clicks
                  FROM link WHERE partner_id = ?1 ORDER BY id"#;
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([partner_id], |row| {
@@ -451,9 +452,7 @@ fn select_partner(
         return Ok(None);
     };
     if let Some(found) = find("email", &partner.email)? {
-        let sql = "UPDATE partner SET tenant_id = coalesce(tenant_id, ?2) WHERE id = ?1";
-        db.execute(sql, params![found, tenant_id])?;
-        return Ok(Some(found));
+        return claim_for_tenant(db, found, tenant_id);
     }
     let Some(program) = program(db)? else {
         return Ok(None);
@@ -464,6 +463,18 @@ fn select_partner(
     Ok(Some(insert_partner(db, &program, &new)?.partner_id))
 }
 
+/// A partner without a tenant becomes this one's; another tenant's stays hidden.
+fn claim_for_tenant(
+    db: &Connection,
+    partner_id: String,
+    tenant_id: Option<String>,
+) -> Result<Option<String>> {
+    let sql = "UPDATE partner SET tenant_id = coalesce(tenant_id, ?2)
+               WHERE id = ?1 AND (?2 IS NULL OR tenant_id IS NULL OR tenant_id = ?2)";
+    let theirs = db.execute(sql, params![partner_id, tenant_id])? == 1;
+    Ok(Some(partner_id).filter(|_| theirs))
+}
+
 fn portal_view(db: &Connection, partner_id: &str, public_url: &str) -> Result<PortalView> {
     let partner_name = db.query_row(
         "SELECT coalesce(name, email) FROM partner WHERE id = ?1",
@@ -472,7 +483,8 @@ fn portal_view(db: &Connection, partner_id: &str, public_url: &str) -> Result<Po
     )?;
     let links = links_of(db, partner_id, public_url)?;
     let count = |kind: &str| {
-        let sql = "SELECT count(*) FROM event WHERE partner_id = ?1 AND kind = ?2";
+        let sql =
+            "SELECT count(*) FROM event WHERE partner_id = ?1 AND kind = ?2 AND amount IS NOT 0";
         db.query_row(sql, [partner_id, kind], |row| row.get(0))
     };
     Ok(PortalView {

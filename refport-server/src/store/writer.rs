@@ -1,4 +1,7 @@
-use std::thread;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +36,15 @@ impl Writer {
             .name("refport-writer".to_owned())
             .spawn(move || run(connection, receiver))?;
         Ok(Self(sender))
+    }
+
+    /// Whether the thread is there.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        if self.0.is_closed() {
+            Err(StoreError(Problem::Stopped))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) async fn write(&self, batch: Vec<Event>) -> Vec<Outcome> {
@@ -72,7 +84,11 @@ fn commit_group(connection: &mut Connection, group: Vec<Job>) {
         senders.push(reply);
         batches.push(batch);
     }
-    match write_all(connection, &batches) {
+    // A panic is our mistake; it fails this group, and the thread goes on.
+    let written = catch_unwind(AssertUnwindSafe(|| write_all(connection, &batches)));
+    let written =
+        written.unwrap_or_else(|_| Err(StoreError(Problem::Panicked("the writer".to_owned()))));
+    match written {
         Ok(outcomes) => {
             for (sender, outcomes) in senders.into_iter().zip(outcomes) {
                 // Who stopped waiting does not need the answer: a repeat will be given it.

@@ -182,6 +182,10 @@ fn mistakes_are_explained() {
         )
         .contains("group add")
     );
+    let anywhere = ["serve", "--listen", "0.0.0.0:0"];
+    assert!(error(&folder, &anywhere).contains("--public-url"));
+    let nonsense = ["serve", "--public-url", "not a url"];
+    assert!(error(&folder, &nonsense).contains("https://go.example.com"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert!(error(&folder, &["serve", "--listen", &address]).contains("--listen"));
@@ -231,5 +235,28 @@ fn every_command_has_help() {
             String::from_utf8_lossy(&output.stdout).contains("Usage:"),
             "{command:?}"
         );
+    }
+}
+
+/// A client that never sends the body it announced must not keep the server from stopping.
+#[cfg(unix)]
+#[test]
+fn it_stops_with_a_stalled_client() {
+    use std::io::Write;
+
+    let folder = tempfile::tempdir().unwrap();
+    json(&folder, &["init", "--json"]);
+    let (mut server, url) = serve(&folder);
+    let mut stalled = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stalled
+        .write_all(b"POST /api/track/sale HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{")
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let id = server.0.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while server.0.try_wait().unwrap().is_none() {
+        assert!(std::time::Instant::now() < until, "it did not stop");
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }

@@ -208,3 +208,59 @@ async fn one_invoice_is_one_sale_in_both_dialects() {
         first
     );
 }
+
+#[tokio::test]
+async fn blank_optional_fields_are_absent() {
+    let server = Harness::new();
+    let click = server.click("demo").await;
+    let sale = json!({
+        "clickId": click, "customerExternalId": "u", "amount": 4900, "currency": "", "eventName": " ",
+        "customerName": "", "customerEmail": "", "paymentProcessor": "",
+    });
+    let sale = server.post("/api/track/sale", sale).await.json();
+    assert_eq!(sale["eventName"], "Purchase");
+    assert_eq!(sale["customer"]["name"], Value::Null);
+    let no_click =
+        json!({ "externalId": "i", "customerExternalId": "v", "amountCents": 1, "clickId": "" });
+    assert_eq!(
+        server.post("/api/track/sale", no_click).await.json()["attributed"],
+        false
+    );
+}
+
+#[tokio::test]
+async fn two_people_on_one_click_stay_two_customers() {
+    let server = Harness::new();
+    let click = server.click("demo").await;
+    let lead = |id: &str, email: &str| {
+        server.post(
+            "/api/track/lead",
+            json!({ "externalId": id, "clickId": click, "customerEmail": email }),
+        )
+    };
+    let mut first = partli_sale(&click);
+    first["customerEmail"] = json!("first@example.com");
+    server.post("/api/track/sale", first).await;
+    lead("l2", "second@example.com").await;
+    lead("l3", "third@example.com").await;
+    assert_eq!(server.count("customer"), 3);
+    let known = server.get("/api/customers/cus_xyz").await.json();
+    assert_eq!(
+        (&known["email"], known["events"].as_array().unwrap().len()),
+        (&json!("first@example.com"), 1)
+    );
+
+    let later = json!({
+        "externalId": "inv_2", "customerExternalId": "cus_2", "amountCents": 100, "customerEmail": "second@example.com",
+    });
+    assert_eq!(
+        server.post("/api/track/sale", later).await.json()["attributed"],
+        true
+    );
+    let joined = server.get("/api/customers/cus_2").await.json();
+    assert_eq!(
+        joined["events"].as_array().unwrap().len(),
+        2,
+        "the lead and the sale"
+    );
+}

@@ -88,7 +88,7 @@ async fn wrong_fields_are_named() {
         ("amount", json!(-1)),
         ("currency", json!("dollars")),
         ("eventName", json!("x".repeat(256))),
-        ("invoiceId", json!("")),
+        ("invoiceId", json!(" ")),
         ("paymentProcessor", json!(1)),
         ("customerEmail", json!({})),
         ("metadata", json!("text")),
@@ -146,7 +146,7 @@ async fn partlis_wrong_fields_are_named_in_its_own_envelope() {
     let lead = json!({ "externalId": " " });
     assert_eq!(
         partli(&server.post("/api/track/lead", lead).await),
-        (400, "externalId is empty".into())
+        (400, "externalId is required".into())
     );
 }
 
@@ -236,7 +236,21 @@ async fn every_other_error_is_json_too() {
         code(&server.post("/api/track/sale", large).await),
         (413, "PAYLOAD_TOO_LARGE".into())
     );
-    for query in ["limit=0", "limit=101", "limit=ten"] {
+    assert_eq!(
+        code(&server.get("/api/customers/%ff").await),
+        (404, "NOT_FOUND".into())
+    );
+    assert_eq!(
+        server.get("/api/commissions?cursor=").await.json()["data"],
+        json!([])
+    );
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=ten",
+        "cursor=nonsense",
+        "limit=1&limit=2",
+    ] {
         let answer = server.get(&format!("/api/commissions?{query}")).await;
         assert_eq!(code(&answer), (400, "VALIDATION_ERROR".into()), "{query}");
     }

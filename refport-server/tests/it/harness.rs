@@ -66,6 +66,10 @@ impl Harness {
 
     /// A new process on the same file, as far as the server can tell.
     pub(crate) fn restarted(self) -> Self {
+        self.restarted_at("http://go.example:4800")
+    }
+
+    pub(crate) fn restarted_at(self, public_url: &str) -> Self {
         let Self {
             folder,
             store,
@@ -74,7 +78,7 @@ impl Harness {
         } = self;
         drop((store, app));
         let store = Store::open(&url(&folder)).unwrap();
-        let app = router(store.clone(), Config::new("http://go.example:4800"));
+        let app = router(store.clone(), Config::new(public_url));
         Self {
             folder,
             store,

@@ -159,3 +159,37 @@ async fn a_partli_lead_repeats_by_its_external_id_apart_from_sales() {
         "one key space for leads, one for sales"
     );
 }
+
+#[tokio::test]
+async fn a_zero_amount_does_not_use_up_its_invoice() {
+    let server = Harness::new();
+    let click = server.click("demo").await;
+    let mut free = sale(&click, "inv_001");
+    free["amount"] = json!(0);
+    assert_eq!(
+        server.post("/api/track/sale", free).await.json()["sale"]["status"],
+        "none"
+    );
+    assert_eq!(server.count("outgoing_event"), 0);
+    assert_eq!(
+        server.get("/api/customers/user_001").await.status,
+        200,
+        "but binds the customer"
+    );
+    let paid = server
+        .post("/api/track/sale", sale(&click, "inv_001"))
+        .await
+        .json();
+    assert_eq!(paid["sale"]["commissionAmount"], 490);
+}
+
+#[tokio::test]
+async fn a_leads_replay_is_the_first_answer_under_another_public_url_too() {
+    let server = Harness::new();
+    let click = server.click("demo").await;
+    let lead = json!({ "clickId": click, "eventName": "Sign Up", "customerExternalId": "u" });
+    let first = server.post("/api/track/lead", &lead).await.json();
+    assert_eq!(first["link"]["domain"], "go.example:4800");
+    let moved = server.restarted_at("https://elsewhere.example");
+    assert_eq!(moved.post("/api/track/lead", &lead).await.json(), first);
+}

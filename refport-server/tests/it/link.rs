@@ -75,6 +75,8 @@ async fn bots_and_head_requests_go_on_unrecorded() {
 #[tokio::test]
 async fn an_unknown_key_is_a_page_for_people() {
     let server = Harness::new();
+    let odd = follow(&server, Method::GET, "/r/%ff", FIREFOX).await;
+    assert_eq!(odd.status, 404);
     let answer = follow(&server, Method::GET, "/r/unknown", FIREFOX).await;
     assert_eq!(answer.status, 404);
     assert!(
@@ -129,4 +131,19 @@ async fn a_served_click_keeps_a_salted_hash_of_the_address_and_no_address() {
     assert_eq!((hash.len(), salt), (32, 32));
     let unsalted = <sha2::Sha256 as sha2::Digest>::digest("127.0.0.1");
     assert_ne!(hash, unsalted.as_slice());
+}
+
+#[tokio::test]
+async fn a_busy_database_does_not_hold_the_visitor_and_loses_no_click() {
+    let server = Harness::new();
+    let other = server.db();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let click_id = server.click("demo").await;
+    assert_eq!(server.count("click"), 0);
+    other.execute_batch("COMMIT").unwrap();
+    let sale = server.sell(&click_id, "u", 4900).await;
+    assert_eq!(
+        sale["commissionAmount"], 490,
+        "the click was written meanwhile"
+    );
 }

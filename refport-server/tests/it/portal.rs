@@ -64,7 +64,7 @@ async fn a_partner_sees_their_own_numbers_and_link() {
 #[tokio::test]
 async fn a_wrong_or_old_token_is_told_to_the_page_around() {
     let server = Harness::new();
-    for query in ["", "token=", "token=pt_unknown"] {
+    for query in ["", "token=", "token=pt_unknown", "token=a&token=b"] {
         let page = portal(&server, query).await;
         assert_eq!(page.status, 401, "{query}");
         assert!(page.text().contains(r#"data-code="INVALID_TOKEN""#));
@@ -176,4 +176,18 @@ async fn tokens_are_kept_as_hashes() {
                 .any(|window| window == text.as_bytes())
         );
     }
+}
+
+#[tokio::test]
+async fn one_tenant_never_gets_another_tenants_partner() {
+    let server = Harness::new();
+    let request =
+        |tenant: &str| json!({ "tenantId": tenant, "partner": { "email": "ada@example.com" } });
+    token(&server, request("t1")).await;
+    token(&server, request("t1")).await;
+    let answer = server.post("/api/embed/token", request("t2")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["error"]["code"]),
+        (404, &json!("NOT_FOUND"))
+    );
 }

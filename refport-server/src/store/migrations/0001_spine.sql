@@ -61,12 +61,14 @@ CREATE TABLE partner (
     UNIQUE (workspace_id, email),
     UNIQUE (workspace_id, tenant_id)
 ) STRICT;
+CREATE INDEX partner_workspace ON partner (workspace_id, id);
 
 CREATE TABLE link (
     id          TEXT PRIMARY KEY,
     partner_id  TEXT NOT NULL REFERENCES partner (id),
     "key"       TEXT NOT NULL UNIQUE,
     destination TEXT NOT NULL,
+    clicks      INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX link_partner ON link (partner_id);
@@ -139,7 +141,8 @@ CREATE TABLE commission (
     created_at   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX commission_customer ON commission (customer_id, kind, created_at);
-CREATE INDEX commission_partner ON commission (partner_id);
+CREATE INDEX commission_partner ON commission (partner_id, id);
+CREATE INDEX commission_workspace ON commission (workspace_id, id);
 
 -- Events for the workspace's webhooks, in the order they happened.
 CREATE TABLE outgoing_event (
@@ -156,3 +159,4 @@ CREATE TABLE embed_token (
     partner_id TEXT NOT NULL REFERENCES partner (id),
     expires_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX embed_token_expires ON embed_token (expires_at);
