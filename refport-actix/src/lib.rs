@@ -6,6 +6,7 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod clear;
 mod click_id;
 mod error;
 mod ext;
@@ -17,6 +18,7 @@ mod track;
 #[doc(hidden)]
 pub use self::middleware::{CaptureFuture, CaptureService, ClickIdService};
 pub use self::{
+    clear::ClearClickId,
     click_id::ClickId,
     error::ClickIdError,
     ext::ClickIdExt,
@@ -28,7 +30,8 @@ pub use self::{error::TrackError, track::Track};
 pub use refport_core::{
     self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
     LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
-    track::{NothingToReport, Outcome},
+    capture::Capture,
+    track::{Acknowledged, NothingToReport, Outcome},
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]

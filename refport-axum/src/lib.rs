@@ -6,19 +6,21 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod clear;
 mod click_id;
 mod rejection;
 #[cfg(feature = "client")]
 mod track;
 
-pub use self::{click_id::ClickId, rejection::ClickIdRejection};
+pub use self::{clear::ClearClickId, click_id::ClickId, rejection::ClickIdRejection};
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{rejection::TrackRejection, track::Track};
 pub use refport_core::{
     self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
     LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
-    track::{NothingToReport, Outcome},
+    capture::Capture,
+    track::{Acknowledged, NothingToReport, Outcome},
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]

@@ -138,6 +138,21 @@ impl Capture {
         &self.cookie_name
     }
 
+    /// The value of a `Set-Cookie` header that makes the browser drop the cookie these rules write:
+    /// ASCII without control characters.
+    ///
+    /// A browser drops the one of the same name, path and domain, so use the rules that captured.
+    /// A cookie that somebody else wrote with another domain or path stays.
+    ///
+    /// `Secure` is there only where [`secure`](Self::secure) says so, since a handler seldom knows
+    /// of https; a `Secure` cookie is dropped without it, too, wherever the browser sends it.
+    ///
+    /// Nothing calls this by itself: see [`Acknowledged`](crate::track::Acknowledged) for when.
+    #[must_use]
+    pub fn clear_cookie(&self) -> String {
+        self.cookie(String::new(), Duration::ZERO, false)
+    }
+
     /// Decides what to do about one request: `None` when its URL carries no valid click ID.
     ///
     /// `cookie_headers` are the values of all its `Cookie` headers. The parameter is read as the
@@ -177,7 +192,11 @@ impl Capture {
 
     fn set_cookie(&self, click_id: &ClickId, https: bool) -> String {
         let value = utf8_percent_encode(click_id.as_str(), ENCODE_URI_COMPONENT).to_string();
-        let max_age = self.max_age.as_secs().try_into().unwrap_or(i64::MAX);
+        self.cookie(value, self.max_age, https)
+    }
+
+    fn cookie(&self, value: String, max_age: Duration, https: bool) -> String {
+        let max_age = max_age.as_secs().try_into().unwrap_or(i64::MAX);
         let mut cookie = Cookie::build((self.cookie_name.as_str(), value))
             .path("/")
             .max_age(time::Duration::seconds(max_age))
@@ -382,6 +401,33 @@ mod tests {
         assert_eq!(
             cookie(acme, false),
             "acme=clk_1; SameSite=Lax; Path=/; Domain=shop.example.com; Max-Age=60"
+        );
+    }
+
+    #[test]
+    fn clearing_says_all_that_writing_said() {
+        let acme = CookieName::new("acme").unwrap();
+        let rules = [
+            Capture::new(),
+            Capture::new().secure(true),
+            Capture::new()
+                .secure(false)
+                .max_age(Duration::from_secs(60)),
+            Capture::new()
+                .cookie_name(acme)
+                .domain(".example.com")
+                .unwrap(),
+        ];
+        for capture in rules {
+            let captured = capture.decide(&landing("refp_id=clk_1"), NO_COOKIES);
+            let written = captured.unwrap().set_cookie().unwrap().to_owned();
+            let age = format!("Max-Age={}", capture.max_age.as_secs());
+            let want = written.replace("=clk_1;", "=;").replace(&age, "Max-Age=0");
+            assert_eq!(capture.clear_cookie(), want);
+        }
+        assert_eq!(
+            Capture::new().clear_cookie(),
+            "refp_id=; SameSite=Lax; Path=/; Max-Age=0"
         );
     }
 

@@ -76,13 +76,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const fn of(status: StatusCode) -> Self {
+    /// The status decides where it is plain; where it is general (400, 409, …) the code may say
+    /// more. The codes are those of Refport's reference and of its official SDK.
+    fn of(status: StatusCode, code: Option<&str>) -> Self {
         match status.as_u16() {
-            400 | 422 => Self::Validation,
-            401 | 403 => Self::Auth,
-            404 => Self::NotFound,
-            429 => Self::RateLimit,
-            500..=599 => Self::Server,
+            401 | 403 => return Self::Auth,
+            404 => return Self::NotFound,
+            429 => return Self::RateLimit,
+            500..=599 => return Self::Server,
+            _ => {}
+        }
+        match code {
+            Some("UNAUTHORIZED") => Self::Auth,
+            Some("NOT_FOUND") => Self::NotFound,
+            Some("RATE_LIMIT_EXCEEDED" | "RATE_LIMITED") => Self::RateLimit,
+            Some("INTERNAL_ERROR") => Self::Server,
+            Some("VALIDATION_ERROR" | "INVALID_CLICK_ID") => Self::Validation,
+            _ if matches!(status.as_u16(), 400 | 422) => Self::Validation,
             _ => Self::Other,
         }
     }
@@ -97,22 +107,29 @@ pub struct ApiError {
     message: Option<String>,
     kind: ErrorKind,
     retry_after: Option<Duration>,
+    request_id: Option<String>,
 }
 
 impl ApiError {
-    pub(crate) const fn new(
-        status: StatusCode,
-        code: Option<String>,
-        message: Option<String>,
-        retry_after: Option<Duration>,
-    ) -> Self {
+    pub(crate) fn new(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
         Self {
+            kind: ErrorKind::of(status, code.as_deref()),
             status,
             code,
             message,
-            kind: ErrorKind::of(status),
-            retry_after,
+            retry_after: None,
+            request_id: None,
         }
+    }
+
+    pub(crate) fn waiting(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    pub(crate) fn named(mut self, request_id: Option<String>) -> Self {
+        self.request_id = request_id;
+        self
     }
 
     /// The HTTP status.
@@ -143,6 +160,12 @@ impl ApiError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// The service's name for the request (`x-request-id`), for its support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 }
 
@@ -183,6 +206,8 @@ impl fmt::Display for Excerpt<'_> {
 impl StdError for ApiError {}
 
 /// No answer came: the service could not be reached, broke off, or took too long.
+///
+/// A transport of your own returns one, to tell the client what it may repeat.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct TransportError {
@@ -191,35 +216,88 @@ pub struct TransportError {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TransportProblem {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum TransportProblem {
     #[error("cannot connect to the service")]
     Connect,
+    #[error("the service refused the request unread")]
+    Unread,
     #[error("the service did not answer in time")]
     Timeout,
     #[error("the connection to the service broke")]
     Broken,
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(dead_code, reason = "of the default transport")
+    )]
+    #[error("service answered {}: {problem}", status.as_u16())]
+    Answered { status: StatusCode, problem: String },
 }
 
 impl TransportError {
-    pub(crate) const fn timeout() -> Self {
-        Self {
-            what: TransportProblem::Timeout,
-            timed_out: true,
-            source: None,
-        }
+    /// No connection came about, so the service certainly has not seen the request. `timed_out`
+    /// tells whether that took too long.
+    pub fn connect(timed_out: bool, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(TransportProblem::Connect, timed_out, Some(source.into()))
     }
 
-    pub(crate) fn new(
+    /// There was a connection, and the service certainly has not looked at the request.
+    pub fn unread(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(TransportProblem::Unread, false, Some(source.into()))
+    }
+
+    /// The connection broke after the request may have been seen.
+    pub fn broken(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(TransportProblem::Broken, false, Some(source.into()))
+    }
+
+    /// The service took too long to answer a request that it may have seen.
+    #[must_use]
+    pub const fn timeout() -> Self {
+        Self::of(TransportProblem::Timeout, true, None)
+    }
+
+    /// An answer came that cannot be used.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn answered(status: StatusCode, problem: String) -> Self {
+        Self::of(TransportProblem::Answered { status, problem }, false, None)
+    }
+
+    const fn of(
         what: TransportProblem,
         timed_out: bool,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
+        source: Option<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self {
             what,
             timed_out,
-            source: Some(source.into()),
+            source,
         }
+    }
+
+    /// What a transport or a layer returned; what is no `TransportError` may have been seen.
+    pub(crate) fn from_boxed(error: Box<dyn StdError + Send + Sync>) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(other) => Self::broken(other),
+        }
+    }
+
+    /// As the error of a call.
+    pub(crate) fn into_error(self) -> Error {
+        match self.what {
+            TransportProblem::Answered { status, problem } if status.is_success() => {
+                Error::Decode(DecodeError::new(status, problem))
+            }
+            TransportProblem::Answered { status, .. } => {
+                Error::Api(ApiError::new(status, None, None))
+            }
+            _ => Error::Transport(self),
+        }
+    }
+
+    pub(crate) const fn is_answer(&self) -> bool {
+        matches!(self.what, TransportProblem::Answered { .. })
     }
 
     /// Whether a time budget was used up, that of connecting included.
@@ -228,10 +306,20 @@ impl TransportError {
         self.timed_out
     }
 
-    /// Whether no connection came about, so that the service certainly has not seen the request.
+    /// Whether no connection came about.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.what == TransportProblem::Connect
+    }
+
+    /// Whether the service certainly has not seen the request, so that a repeat cannot count
+    /// twice.
+    #[must_use]
+    pub const fn is_unseen(&self) -> bool {
+        matches!(
+            self.what,
+            TransportProblem::Connect | TransportProblem::Unread
+        )
     }
 }
 

@@ -38,6 +38,9 @@ pub use crate::{
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::{
-    client::{BuildError, EmbedTokens, Refport, RefportBuilder, Track},
+    client::{
+        BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Refport, RefportBuilder, Track,
+        Transport,
+    },
     error::{ApiError, DecodeError, Error, ErrorKind, TransportError},
 };

@@ -3,6 +3,8 @@
 mod capture;
 #[cfg(feature = "client")]
 mod checkout;
+#[cfg(feature = "client")]
+mod clear;
 mod click_id;
 mod composition;
 mod ext;

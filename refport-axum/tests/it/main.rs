@@ -2,5 +2,7 @@
 
 #[cfg(feature = "client")]
 mod checkout;
+#[cfg(feature = "client")]
+mod clear;
 mod click_id;
 mod http2;

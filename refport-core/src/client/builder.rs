@@ -1,50 +1,117 @@
-use std::{env, error::Error as StdError, time::Duration};
+use std::{env, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use http::Uri;
+use bytes::Bytes;
+use http::{Request, Response};
 use secrecy::SecretString;
+use tower::retry::{backoff::ExponentialBackoffMaker, budget::TpsBudget};
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::{
-    ApiKey, Refport,
-    endpoint::{Endpoint, Urls},
-    transport::Transport,
+    api_key::ApiKey,
+    base_url::BaseUrl,
+    build_error::{BuildError, Problem},
+    endpoint::{Endpoint, Shared},
+    observe::ErrorHook,
+    pause::Pause,
+    settings::Settings,
+    transport::{BoxError, Transport},
 };
+use crate::Error;
 
-/// Settings of a [`Refport`] client. Made by [`Refport::builder`].
+/// Settings of a client. Made by [`Refport::builder`](crate::Refport::builder).
 ///
-/// | setting | default |
-/// |---|---|
-/// | [`base_url`](Self::base_url) | `https://app.refport.co` |
-/// | [`connect_timeout`](Self::connect_timeout) | 3 s |
-/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s |
-/// | [`total_timeout`](Self::total_timeout) | 30 s |
-#[derive(Clone, Debug)]
+/// | setting | default | what it is |
+/// |---|---|---|
+/// | [`base_url`](Self::base_url) | the service's own | where the service lives |
+/// | [`allow_http`](Self::allow_http) | `false` | plain http to other hosts than the machine itself |
+/// | [`connect_timeout`](Self::connect_timeout) | 3 s | for making a connection |
+/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s | for one attempt, to the last byte |
+/// | [`total_timeout`](Self::total_timeout) | 30 s | for a call with all its attempts and waits |
+/// | [`max_attempts`](Self::max_attempts) | 3 | how often a call is sent at most |
+/// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, with jitter |
+/// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that a 429 can ask for |
+/// | [`retry_budget`](Self::retry_budget) | 10 a second and 20 % | repeats of all calls together |
+/// | [`repeat_leads`](Self::repeat_leads) | `false` | leads as sales with an invoice ID |
+///
+/// # What is repeated
+///
+/// | outcome | a sale with an invoice ID, an embed token | any other sale, a lead |
+/// |---|---|---|
+/// | no connection, or refused unread | yes | yes |
+/// | 429 | yes | yes |
+/// | 5xx | yes | no |
+/// | no answer in time, broken connection | yes | no |
+/// | any other answer | no | no |
+///
+/// A sale without an invoice ID, and a lead (the service documents no key for one), could count
+/// twice; they are sent again only when the first attempt certainly was not taken. A 429 makes all
+/// clones of the client wait as long as it asks, up to `max_retry_after`. A wait that would outlast
+/// the call's total time is not begun: the answer that asked for it is given instead.
 #[must_use]
-pub struct RefportBuilder {
+pub struct ClientBuilder<C> {
     api_key: SecretString,
     base_url: String,
-    connect_timeout: Duration,
-    attempt_timeout: Duration,
-    total_timeout: Duration,
+    allow_http: bool,
+    settings: Settings,
+    transport: Option<Transport>,
+    layers: Vec<Wrap>,
+    on_error: Option<ErrorHook>,
+    client: PhantomData<fn() -> C>,
 }
 
-impl RefportBuilder {
+type Wrap = Box<dyn FnOnce(Transport) -> Transport>;
+
+/// Which client a builder makes.
+pub trait Client: sealed::Client {}
+
+pub(super) mod sealed {
+    use super::{BaseUrl, Endpoint};
+
+    /// What a client is made of.
+    #[expect(unnameable_types, reason = "only `Client` speaks of it")]
+    #[derive(Debug)]
+    pub struct Connected {
+        pub(in crate::client) endpoint: Endpoint,
+        pub(in crate::client) base: BaseUrl,
+    }
+
+    /// What tells one service's client from another's.
+    #[expect(unnameable_types, reason = "this is what seals `Client`")]
+    pub trait Client: Sized {
+        const DEFAULT_BASE_URL: &'static str;
+        const KEY_VARIABLE: &'static str;
+        const URL_VARIABLE: &'static str;
+        const HTTP_VARIABLE: &'static str;
+
+        fn over(connected: Connected) -> Self;
+    }
+}
+
+impl<C: Client> ClientBuilder<C> {
     pub(super) fn new(api_key: String) -> Self {
         Self {
             api_key: api_key.into(),
-            base_url: Refport::DEFAULT_BASE_URL.to_owned(),
-            connect_timeout: Duration::from_secs(3),
-            attempt_timeout: Duration::from_secs(10),
-            total_timeout: Duration::from_secs(30),
+            base_url: C::DEFAULT_BASE_URL.to_owned(),
+            allow_http: false,
+            settings: Settings::default(),
+            transport: None,
+            layers: Vec::new(),
+            on_error: None,
+            client: PhantomData,
         }
     }
 
     pub(super) fn from_env() -> Result<Self, BuildError> {
-        let builder = match env::var("REFPORT_API_KEY") {
+        let builder = match env::var(C::KEY_VARIABLE) {
             Ok(key) => Self::new(key),
-            Err(env::VarError::NotPresent) => return Err(Problem::NoKey.into()),
+            Err(env::VarError::NotPresent) => return Err(Problem::NoKey(C::KEY_VARIABLE).into()),
             Err(env::VarError::NotUnicode(_)) => return Err(Problem::MalformedKey.into()),
         };
-        Ok(match env::var("REFPORT_BASE_URL") {
+        let allow_http =
+            env::var(C::HTTP_VARIABLE).is_ok_and(|value| matches!(value.trim(), "1" | "true"));
+        let builder = builder.allow_http(allow_http);
+        Ok(match env::var(C::URL_VARIABLE) {
             Ok(url) if !url.trim().is_empty() => builder.base_url(url),
             Ok(_) | Err(env::VarError::NotPresent) => builder,
             Err(env::VarError::NotUnicode(_)) => return Err(Problem::BaseUrl("is not text").into()),
@@ -57,21 +124,99 @@ impl RefportBuilder {
         self
     }
 
-    /// How long making a connection may take.
+    /// Whether plain http is taken for any host. It shows the API key to the network, so without
+    /// this it is taken for the machine itself only.
+    pub const fn allow_http(mut self, allow: bool) -> Self {
+        self.allow_http = allow;
+        self
+    }
+
+    /// How long making a connection may take. Of the default transport.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.settings.connect_timeout = timeout;
         self
     }
 
     /// How long one attempt may take, from connecting to the last byte of the answer.
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.attempt_timeout = timeout;
+        self.settings.attempt_timeout = timeout;
         self
     }
 
     /// How long a call may take in all. Where it is shorter than an attempt, it cuts that short.
     pub const fn total_timeout(mut self, timeout: Duration) -> Self {
-        self.total_timeout = timeout;
+        self.settings.total_timeout = timeout;
+        self
+    }
+
+    /// How often a call is sent at most, the first time included: 1 turns repeats off.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = attempts;
+        self
+    }
+
+    /// The wait before the second attempt, and the longest one; it doubles from the one to the
+    /// other, with a jitter of up to a half. At least 1 ms.
+    pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.backoff = (first, longest);
+        self
+    }
+
+    /// The longest wait that a 429 can ask for; a longer one is cut to this.
+    pub const fn max_retry_after(mut self, wait: Duration) -> Self {
+        self.settings.max_retry_after = wait;
+        self
+    }
+
+    /// How many repeats all calls of the client may make together: so many a second, and in
+    /// addition this share of the calls (0.2 is a fifth). What is above is not repeated, so that a
+    /// service in trouble is not kept there.
+    pub const fn retry_budget(mut self, per_second: u32, share: f32) -> Self {
+        self.settings.retry_budget = (per_second, share);
+        self
+    }
+
+    /// Whether a lead is repeated like a sale with an invoice ID. For a service that counts a
+    /// repeated lead once, as `refport-server` does.
+    pub const fn repeat_leads(mut self, repeat: bool) -> Self {
+        self.settings.repeat_leads = repeat;
+        self
+    }
+
+    /// Sends requests through a tower service of your own instead of reqwest.
+    ///
+    /// It is cloned for each attempt, answers with the whole body, and gets the API key in the
+    /// `Authorization` header. Return a [`TransportError`](crate::TransportError) where you know
+    /// what happened; any other error counts as a connection that broke.
+    pub fn transport<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Bytes>, Response = Response<Bytes>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        self.transport = Some(Transport::new(service));
+        self
+    }
+
+    /// Puts a tower layer in front of the transport: every attempt passes through it, within the
+    /// attempt's time. The last one that is added is the outermost.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Transport> + 'static,
+        L::Service:
+            Service<Request<Bytes>, Response = Response<Bytes>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Bytes>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<Bytes>>>::Future: Send,
+    {
+        self.layers
+            .push(Box::new(move |inner| Transport::new(layer.layer(inner))));
+        self
+    }
+
+    /// Calls `hook` with the error of each call that fails, after its last attempt and within its
+    /// tracing span. Not for what is refused before sending.
+    pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Arc::new(hook));
         self
     }
 
@@ -79,105 +224,74 @@ impl RefportBuilder {
     ///
     /// # Errors
     ///
-    /// When the key is blank or cannot stand in a header, the base URL is none or asks for https
-    /// in a build without TLS, or TLS cannot be set up.
-    pub fn build(self) -> Result<Refport, BuildError> {
+    /// When the key is blank or cannot stand in a header, the base URL is none, is plain http to
+    /// another host or asks for https in a build without TLS, a number is out of bounds, or TLS
+    /// cannot be set up.
+    pub fn build(self) -> Result<C, BuildError> {
         let api_key = ApiKey::new(self.api_key)?;
-        let urls = Urls::new(&parse_base_url(&self.base_url)?);
-        let transport = Transport::new(self.connect_timeout)
-            .map_err(|error| BuildError(Problem::Transport(error.into())))?;
-        Ok(Refport::over(Endpoint {
-            transport,
-            urls,
+        let base = BaseUrl::parse(&self.base_url, self.allow_http)?;
+        let settings = self.settings;
+        if settings.max_attempts == 0 {
+            return Err(Problem::TooSmall("max_attempts", "1").into());
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport(&base, &settings)?,
+        };
+        let endpoint = Endpoint::new(Shared {
+            transport: self
+                .layers
+                .into_iter()
+                .fold(transport, |inner, wrap| wrap(inner)),
             authorization: api_key.authorization(),
-            attempt_timeout: self.attempt_timeout,
-            total_timeout: self.total_timeout,
-        }))
+            backoff: backoff(settings.backoff)?,
+            budget: budget(settings.retry_budget)?,
+            settings,
+            pause: Pause::default(),
+            on_error: self.on_error,
+        });
+        Ok(C::over(sealed::Connected { endpoint, base }))
     }
 }
 
-/// The base URL without its trailing slashes, in a form to which a path can be added.
-fn parse_base_url(text: &str) -> Result<String, BuildError> {
-    let problem = |what| BuildError(Problem::BaseUrl(what));
-    let text = text.trim().trim_end_matches('/');
-    let url: Uri = text.parse().map_err(|_| problem("is not a URL"))?;
-    // Stricter than `Uri`: an impossible port, for one.
-    reqwest::Url::parse(text).map_err(|_| problem("is not a URL"))?;
-    let authority = url.authority().ok_or_else(|| problem("has no host"))?;
-    if authority.as_str().contains('@') {
-        return Err(problem(
-            "has a user name or password, which belong in the API key",
-        ));
+#[cfg(feature = "reqwest")]
+fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, BuildError> {
+    if base.is_https() && cfg!(not(any(feature = "rustls", feature = "native-tls"))) {
+        return Err(Problem::NoTls.into());
     }
-    if url.query().is_some() || text.contains('#') {
-        return Err(problem("has a query or fragment"));
-    }
-    match url.scheme_str() {
-        Some("https") if cfg!(not(feature = "rustls")) => Err(Problem::NoTls.into()),
-        Some("http" | "https") => Ok(text.to_owned()),
-        _ => Err(problem("is neither http nor https")),
-    }
+    Transport::over_reqwest(settings.connect_timeout)
+        .map_err(|error| Problem::Transport(error.into()).into())
 }
 
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct BuildError(Problem);
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
-    #[error("REFPORT_API_KEY is not set, give it the key from your Refport settings")]
-    NoKey,
-    #[error("the API key is blank, give the key from your Refport settings")]
-    BlankKey,
-    #[error("the API key has white space or other bytes that cannot stand in a header")]
-    MalformedKey,
-    #[error("the base URL {0}, give one like https://app.refport.co")]
-    BaseUrl(&'static str),
-    #[error("the base URL asks for https, but refport-core was built without its feature `rustls`")]
-    NoTls,
-    #[error("the HTTP client cannot be set up")]
-    Transport(#[source] Box<dyn StdError + Send + Sync>),
+#[cfg(not(feature = "reqwest"))]
+fn default_transport(_: &BaseUrl, _: &Settings) -> Result<Transport, BuildError> {
+    Err(Problem::NoTransport.into())
 }
 
-impl From<Problem> for BuildError {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
+fn backoff((first, longest): (Duration, Duration)) -> Result<ExponentialBackoffMaker, BuildError> {
+    const JITTER: f64 = 0.5;
+    let first = first.max(Duration::from_millis(1));
+    let rng = tower::util::rng::HasherRng::default();
+    ExponentialBackoffMaker::new(first, longest.max(first), JITTER, rng)
+        .map_err(|_| Problem::TooSmall("backoff", "1 ms").into())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls_lose_their_trailing_slash() {
-        for (text, want) in [
-            ("http://127.0.0.1:4800", "http://127.0.0.1:4800"),
-            ("http://127.0.0.1:4800/", "http://127.0.0.1:4800"),
-            (
-                " http://example.com/refport// ",
-                "http://example.com/refport",
-            ),
-        ] {
-            assert_eq!(parse_base_url(text).unwrap(), want);
-        }
+fn budget((per_second, share): (u32, f32)) -> Result<TpsBudget, BuildError> {
+    /// What is not used is forgotten after so long.
+    const MEMORY: Duration = Duration::from_secs(10);
+    if !(0.0..=1000.0).contains(&share) {
+        return Err(
+            Problem::TooSmall("the share of the retry budget", "0 and at most 1000").into(),
+        );
     }
+    Ok(TpsBudget::new(MEMORY, per_second, share))
+}
 
-    #[test]
-    fn what_is_no_base_url_is_explained() {
-        for (text, want) in [
-            ("", "is not a URL"),
-            ("app.refport.co", "is not a URL"),
-            ("/api", "is not a URL"),
-            ("http://localhost:99999", "is not a URL"),
-            ("ftp://example.com", "neither http nor https"),
-            ("http://me:secret@example.com", "user name or password"),
-            ("http://example.com/?a=1", "query or fragment"),
-        ] {
-            let error = parse_base_url(text).unwrap_err().to_string();
-            assert!(error.contains(want), "{text}: {error}");
-            assert!(!error.contains("secret"));
-        }
+impl<C> fmt::Debug for ClientBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("base_url", &self.base_url)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

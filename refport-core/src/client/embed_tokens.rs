@@ -1,15 +1,23 @@
-use std::sync::Arc;
+use http::Uri;
 
-use super::endpoint::Endpoint;
+use super::{
+    base_url::BaseUrl,
+    call::{Call, Repeat},
+    endpoint::Endpoint,
+};
 use crate::{EmbedToken, EmbedTokenRequest, Error};
 
 /// Makes tokens for the embedded portal: `refport.embed_tokens`.
 #[derive(Clone, Debug)]
-pub struct EmbedTokens(Arc<Endpoint>);
+pub struct EmbedTokens {
+    endpoint: Endpoint,
+    url: Uri,
+}
 
 impl EmbedTokens {
-    pub(super) const fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self(endpoint)
+    pub(super) fn new(endpoint: Endpoint, base: &BaseUrl) -> Self {
+        let url = base.join("/api/embed/token");
+        Self { endpoint, url }
     }
 
     /// Makes a token for one partner's browser: `POST /api/embed/token`.
@@ -20,6 +28,12 @@ impl EmbedTokens {
     /// answer comes within the time budgets, or the answer cannot be read.
     pub async fn create(&self, request: EmbedTokenRequest) -> Result<EmbedToken, Error> {
         request.check().map_err(Error::Invalid)?;
-        self.0.post(&self.0.urls.embed_token, &request).await
+        let call = |body| Call {
+            name: "embed_tokens.create",
+            url: self.url.clone(),
+            body,
+            repeat: Repeat::Always,
+        };
+        self.endpoint.post(call, &request).await
     }
 }

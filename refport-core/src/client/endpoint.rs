@@ -1,135 +1,119 @@
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+use http::{HeaderValue, Response};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, timeout_at};
+use tower::{
+    ServiceExt,
+    retry::{
+        Retry,
+        backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
+        budget::TpsBudget,
+    },
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::error::Category;
-use tokio::time::timeout;
 
 use super::{
-    retry_after,
-    transport::{Body, MAX_ANSWER, Transport},
+    answer,
+    attempt::Attempt,
+    call::Call,
+    observe::{ErrorHook, Observed},
+    pause::{Asked, Pause},
+    retry::RetryPolicy,
+    settings::Settings,
+    transport::Transport,
 };
-use crate::error::{ApiError, DecodeError, Error, TransportError};
+use crate::error::{Error, TransportError};
 
-/// What all calls of one client share.
-#[derive(Debug)]
-pub(super) struct Endpoint {
+/// One service with one key: what all calls of a client, and all its clones, share.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint(Arc<Shared>);
+
+pub(super) struct Shared {
     pub(super) transport: Transport,
-    pub(super) urls: Urls,
     pub(super) authorization: HeaderValue,
-    pub(super) attempt_timeout: Duration,
-    pub(super) total_timeout: Duration,
-}
-
-/// The documented paths, made once.
-#[derive(Debug)]
-pub(super) struct Urls {
-    pub(super) lead: String,
-    pub(super) sale: String,
-    pub(super) embed_token: String,
-}
-
-impl Urls {
-    pub(super) fn new(base: &str) -> Self {
-        Self {
-            lead: format!("{base}/api/track/lead"),
-            sale: format!("{base}/api/track/sale"),
-            embed_token: format!("{base}/api/embed/token"),
-        }
-    }
+    pub(super) settings: Settings,
+    pub(super) backoff: ExponentialBackoffMaker,
+    pub(super) budget: TpsBudget,
+    pub(super) pause: Pause,
+    pub(super) on_error: Option<ErrorHook>,
 }
 
 impl Endpoint {
-    /// Posts `body` as JSON and reads the answer as JSON.
-    pub(super) async fn post<B, A>(&self, url: &str, body: &B) -> Result<A, Error>
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Posts `body` as JSON, as often as the call allows, and reads the answer as JSON.
+    pub(super) async fn post<B, A>(
+        &self,
+        call: impl FnOnce(Bytes) -> Call,
+        body: &B,
+    ) -> Result<A, Error>
     where
-        B: Serialize + Sync,
+        B: Serialize + Sync + ?Sized,
         A: DeserializeOwned,
     {
         let body = serde_json::to_vec(body).expect("our requests have text keys only");
-        let request = self.request(url, body.into());
-        let budget = self.attempt_timeout.min(self.total_timeout);
-        let answer = timeout(budget, self.transport.send(request))
-            .await
-            .unwrap_or_else(|_| Err(TransportError::timeout()))
-            .map_err(Error::Transport)?;
-        read(answer)
+        let call = call(body.into());
+        let observed = Observed::new(call.name);
+        let attempts = Arc::new(AtomicU32::new(0));
+        let answer = observed.span(self.send(call, Arc::clone(&attempts))).await;
+        let status = answer.as_ref().ok().map(Response::status);
+        let result = answer.and_then(|answer| answer::read(&answer));
+        observed.end(
+            &attempts,
+            status,
+            result.as_ref().err(),
+            self.0.on_error.as_ref(),
+        );
+        result
     }
 
-    fn request(&self, url: &str, body: Bytes) -> Request<Bytes> {
-        Request::post(url)
-            .header(AUTHORIZATION, &self.authorization)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(body)
-            .expect("the URL was checked when the client was made")
+    /// Any answer, an error status included, within the time of the whole call.
+    async fn send(&self, call: Call, made: Arc<AtomicU32>) -> Result<Response<Bytes>, Error> {
+        let deadline = Instant::now() + self.0.settings.total_timeout;
+        if let Some(asked) = self.0.pause.at(Instant::now())
+            && asked.until >= deadline
+        {
+            return Err(Error::Api(refused_for(asked)));
+        }
+        let attempt = Attempt {
+            shared: Arc::clone(&self.0),
+            made,
+        };
+        let policy = RetryPolicy::new(Arc::clone(&self.0), self.backoff(), deadline);
+        let answer = Retry::new(policy, attempt).oneshot(call);
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(error.into_error()),
+            Err(_) => Err(Error::Transport(TransportError::timeout())),
+        }
+    }
+
+    fn backoff(&self) -> ExponentialBackoff {
+        self.0.backoff.clone().make_backoff()
     }
 }
 
-fn read<A: DeserializeOwned>(answer: Response<Body>) -> Result<A, Error> {
-    let (parts, body) = answer.into_parts();
-    if !parts.status.is_success() {
-        return Err(Error::Api(read_error(parts.status, &parts.headers, &body)));
-    }
-    let Body::Whole(body) = body else {
-        let problem = format!("it has more than {MAX_ANSWER} bytes");
-        return Err(Error::Decode(DecodeError::new(parts.status, problem)));
-    };
-    serde_json::from_slice(&body).map_err(|error| {
-        let problem = describe(&error, &parts.headers, body.len());
-        Error::Decode(DecodeError::new(parts.status, problem))
-    })
+/// The answer that asked to wait, given again: nothing is sent before its time is over.
+fn refused_for(asked: Asked) -> crate::error::ApiError {
+    let left = asked.until.saturating_duration_since(Instant::now());
+    asked.by.waiting(Some(left))
 }
 
-/// The documented envelope `{"error":{"code","message"}}`, or Partli's `{"error":"…"}`.
-fn read_error(status: StatusCode, headers: &HeaderMap, body: &Body) -> ApiError {
-    #[derive(Deserialize)]
-    struct Envelope {
-        error: Detail,
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("authorization", &self.authorization)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Detail {
-        Message(String),
-        Object {
-            code: Option<String>,
-            message: Option<String>,
-        },
-    }
-
-    let envelope = match body {
-        Body::Whole(body) => serde_json::from_slice(body).ok(),
-        Body::TooLarge => None,
-    };
-    let (code, message) = match envelope.map(|Envelope { error }| error) {
-        Some(Detail::Object { code, message }) => (code, message),
-        Some(Detail::Message(message)) => (None, Some(message)),
-        None => (None, None),
-    };
-    let wait = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| retry_after::parse(value.as_bytes()));
-    ApiError::new(status, code, message, wait)
-}
-
-/// What came instead of the JSON we expect. Not the parser's own words, which quote the body.
-fn describe(error: &serde_json::Error, headers: &HeaderMap, length: usize) -> String {
-    if length == 0 {
-        return "it is empty".to_owned();
-    }
-    let found = match error.classify() {
-        Category::Eof => "it ends too early",
-        Category::Data => "a field is missing or of another type",
-        Category::Syntax | Category::Io => "it is not JSON",
-    };
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("no content type");
-    let (line, column) = (error.line(), error.column());
-    format!("{found} at line {line} column {column} ({length} bytes, {content_type})")
 }

@@ -1,21 +1,33 @@
 //! The client: `refport.track.lead(…)`, `refport.track.sale(…)`, `refport.embed_tokens.create(…)`.
 
+mod answer;
 mod api_key;
+mod attempt;
+mod base_url;
+mod build_error;
 mod builder;
+mod call;
 mod embed_tokens;
 mod endpoint;
+mod observe;
+mod pause;
+mod retry;
 mod retry_after;
+mod settings;
 mod track;
 mod transport;
 
-use std::sync::Arc;
-
-use self::{api_key::ApiKey, endpoint::Endpoint};
+use self::builder::sealed::Connected;
 pub use self::{
-    builder::{BuildError, RefportBuilder},
+    build_error::BuildError,
+    builder::{Client, ClientBuilder},
     embed_tokens::EmbedTokens,
     track::Track,
+    transport::{BoxError, Transport},
 };
+
+/// Settings of a [`Refport`] client.
+pub type RefportBuilder = ClientBuilder<Refport>;
 
 /// The client of the Refport service, and of a `refport-server` of your own.
 ///
@@ -66,8 +78,9 @@ impl Refport {
         RefportBuilder::new(api_key.into())
     }
 
-    /// A client as the environment says: `REFPORT_API_KEY`, and `REFPORT_BASE_URL` where the
-    /// service is not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL).
+    /// A client as the environment says: `REFPORT_API_KEY`, `REFPORT_BASE_URL` where the service
+    /// is not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL), and `REFPORT_ALLOW_HTTP=1` where that
+    /// is plain http on another host ([`ClientBuilder::allow_http`]).
     ///
     /// # Errors
     ///
@@ -75,12 +88,20 @@ impl Refport {
     pub fn from_env() -> Result<Self, BuildError> {
         RefportBuilder::from_env()?.build()
     }
+}
 
-    fn over(endpoint: Endpoint) -> Self {
-        let endpoint = Arc::new(endpoint);
+impl Client for Refport {}
+
+impl builder::sealed::Client for Refport {
+    const DEFAULT_BASE_URL: &'static str = Self::DEFAULT_BASE_URL;
+    const KEY_VARIABLE: &'static str = "REFPORT_API_KEY";
+    const URL_VARIABLE: &'static str = "REFPORT_BASE_URL";
+    const HTTP_VARIABLE: &'static str = "REFPORT_ALLOW_HTTP";
+
+    fn over(Connected { endpoint, base }: Connected) -> Self {
         Self {
-            track: Track::new(Arc::clone(&endpoint)),
-            embed_tokens: EmbedTokens::new(endpoint),
+            track: Track::new(endpoint.clone(), &base),
+            embed_tokens: EmbedTokens::new(endpoint, &base),
         }
     }
 }

@@ -1,6 +1,11 @@
-use std::sync::Arc;
+use bytes::Bytes;
+use http::Uri;
 
-use super::endpoint::Endpoint;
+use super::{
+    base_url::BaseUrl,
+    call::{Call, Repeat},
+    endpoint::Endpoint,
+};
 use crate::{
     Error, Lead, LeadResponse, Sale, SaleResponse,
     track::{NothingToReport, Outcome},
@@ -8,11 +13,19 @@ use crate::{
 
 /// Reports leads and sales: `refport.track`.
 #[derive(Clone, Debug)]
-pub struct Track(Arc<Endpoint>);
+pub struct Track {
+    endpoint: Endpoint,
+    lead: Uri,
+    sale: Uri,
+}
 
 impl Track {
-    pub(super) const fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self(endpoint)
+    pub(super) fn new(endpoint: Endpoint, base: &BaseUrl) -> Self {
+        Self {
+            endpoint,
+            lead: base.join("/api/track/lead"),
+            sale: base.join("/api/track/sale"),
+        }
     }
 
     /// Reports a sign-up: `POST /api/track/lead`.
@@ -25,7 +38,17 @@ impl Track {
     /// comes within the time budgets, or the answer cannot be read.
     pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
         lead.check().map_err(Error::Invalid)?;
-        self.0.post(&self.0.urls.lead, &lead).await
+        let call = |body: Bytes| Call {
+            name: "track.lead",
+            url: self.lead.clone(),
+            body,
+            repeat: if self.endpoint.settings().repeat_leads {
+                Repeat::Always
+            } else {
+                Repeat::IfUnseen
+            },
+        };
+        self.endpoint.post(call, &lead).await
     }
 
     /// Reports a purchase: `POST /api/track/sale`.
@@ -41,7 +64,17 @@ impl Track {
         if sale.is_zero() {
             return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
         }
-        self.0.post(&self.0.urls.sale, &sale).await
+        let call = |body: Bytes| Call {
+            name: "track.sale",
+            url: self.sale.clone(),
+            body,
+            repeat: if sale.counts_once() {
+                Repeat::Always
+            } else {
+                Repeat::IfUnseen
+            },
+        };
+        self.endpoint.post(call, &sale).await
     }
 
     /// [`lead`](Self::lead) with its outcomes in one type, as the adapters' `Track` answers it.

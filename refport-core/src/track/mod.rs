@@ -1,5 +1,6 @@
 //! Leads and sales: what is reported, and what comes of it.
 
+mod acknowledged;
 pub(crate) mod lead;
 pub(crate) mod sale;
 
@@ -10,11 +11,14 @@ use serde::{Deserialize, Deserializer};
 use crate::{lenient, personal::Personal};
 
 pub use self::{
+    acknowledged::Acknowledged,
     lead::{LeadClick, LeadLink},
     sale::{CommissionStatus, SaleRecord},
 };
 
 /// What became of a report, from an adapter's `Track`.
+///
+/// [`Acknowledged`] says whether the click has done its duty then.
 ///
 /// More outcomes come as more ways of delivery do, so match with a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -146,6 +146,12 @@ impl Sale {
         self.amount == 0
     }
 
+    /// Whether a repeat of it counts once: where it has an invoice ID.
+    #[cfg(feature = "client")]
+    pub(crate) const fn counts_once(&self) -> bool {
+        self.invoice_id.is_some()
+    }
+
     /// Checks what Refport certainly refuses.
     ///
     /// The client calls this before sending; call it yourself to refuse bad input earlier.

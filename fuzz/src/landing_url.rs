@@ -1,0 +1,138 @@
+use refport_core::{
+    ClickId,
+    capture::{Capture, Captured, Landing},
+};
+
+use super::is_click_id;
+
+/// What follows name and value in the cookie of the default rules, without and with https.
+const ATTRIBUTES: [&str; 2] = [
+    "; SameSite=Lax; Path=/; Max-Age=7776000",
+    "; SameSite=Lax; Secure; Path=/; Max-Age=7776000",
+];
+
+/// One visit as it comes over HTTP.
+struct Visit<'a> {
+    path: &'a str,
+    query: Option<&'a str>,
+    cookies: &'a str,
+}
+
+impl<'a> Visit<'a> {
+    fn new(url: &'a str, cookies: &'a str) -> Self {
+        let mut parts = url.splitn(2, '?');
+        Self {
+            path: parts.next().unwrap_or_default(),
+            query: parts.next(),
+            cookies,
+        }
+    }
+
+    /// The query's parts between the ampersands.
+    fn pairs(&self) -> Vec<&'a str> {
+        self.query
+            .map_or(Vec::new(), |query| query.split('&').collect())
+    }
+}
+
+/// The capture rules on a visit: path and query in the first line of `data`, a `Cookie` header
+/// in the second.
+///
+/// The click is the one that a slow reader finds, the cookie written is one clean line and reads
+/// back as the same ID, and the redirect stays on this host, keeps every other parameter byte for
+/// byte, and leads to no second one.
+pub fn landing_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (url, cookies) = text.split_once('\n').unwrap_or((text, ""));
+    if !comes_over_http(url) {
+        return;
+    }
+    let visit = Visit::new(url, cookies);
+    for https in [false, true] {
+        last_click_wins(&visit, https);
+    }
+    first_click_wins(&visit);
+    clean_url(&visit);
+}
+
+/// Whether a server could have read `url` from a request: no blanks, no control characters.
+fn comes_over_http(url: &str) -> bool {
+    url.bytes().all(|byte| byte > b' ' && byte != 0x7f)
+}
+
+fn last_click_wins(visit: &Visit<'_>, https: bool) {
+    let captured = decide(&Capture::new(), visit, https);
+    let want = visit.query.and_then(slow_click_id);
+    assert_eq!(
+        captured.as_ref().and_then(Captured::click_id),
+        want.as_ref()
+    );
+    let (Some(captured), Some(id)) = (captured, want) else {
+        return;
+    };
+    let cookie = captured.set_cookie().expect("a new click is written");
+    assert!(cookie.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    let (pair, attributes) = cookie.split_at(cookie.find(';').expect("has attributes"));
+    assert_eq!(attributes, ATTRIBUTES[usize::from(https)]);
+    assert_eq!(ClickId::from_cookie_header(pair), Some(id));
+    assert_eq!(captured.redirect(), None, "only where it is asked for");
+}
+
+fn first_click_wins(visit: &Visit<'_>) {
+    let known = ClickId::from_cookie_header(visit.cookies).is_some();
+    if let Some(captured) = decide(&Capture::new().first_click_wins(), visit, false) {
+        assert_eq!(captured.click_id().is_none(), known);
+        assert_eq!(captured.set_cookie().is_none(), known);
+    }
+}
+
+fn clean_url(visit: &Visit<'_>) {
+    let rules = Capture::new().clean_url(true);
+    let Some(captured) = decide(&rules, visit, false) else {
+        return;
+    };
+    let Some(redirect) = captured.redirect() else {
+        assert!(!stays_here(visit.path), "a safe URL is cleaned");
+        return;
+    };
+    assert!(stays_here(redirect));
+    let next = Visit::new(redirect, "");
+    let mut rest = visit.pairs();
+    rest.retain(|pair| !is_ours(pair));
+    assert_eq!((next.path, next.pairs()), (visit.path, rest));
+    assert!(decide(&rules, &next, false).is_none(), "and only once");
+}
+
+fn decide(rules: &Capture, visit: &Visit<'_>, https: bool) -> Option<Captured> {
+    let landing = Landing::new("GET", visit.path, visit.query);
+    rules.decide(&landing.https(https).navigation(true), [visit.cookies])
+}
+
+/// Whether a browser that is sent to `url` stays on this host: it begins with one slash, and
+/// browsers take a backslash for one.
+fn stays_here(url: &str) -> bool {
+    let slashes = url.bytes().take_while(|byte| b"/\\".contains(byte)).count();
+    url.starts_with('/') && slashes == 1
+}
+
+/// The click ID in a query, spelled out slowly.
+fn slow_click_id(query: &str) -> Option<ClickId> {
+    query
+        .split('&')
+        .filter(|pair| is_ours(pair))
+        .map(|pair| form_decode(pair.split_once('=').map_or("", |(_, value)| value)))
+        .find(|value| is_click_id(value))
+        .map(|value| ClickId::from_bytes(&value).expect("checked"))
+}
+
+fn is_ours(pair: &str) -> bool {
+    form_decode(pair.split('=').next().unwrap_or_default()) == b"refp_id"
+}
+
+/// `application/x-www-form-urlencoded`: a plus is a blank, then escapes are undone.
+fn form_decode(text: &str) -> Vec<u8> {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text).collect()
+}

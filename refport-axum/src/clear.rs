@@ -1,0 +1,90 @@
+use std::convert::Infallible;
+
+use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use http::{HeaderValue, header::SET_COOKIE};
+use refport_core::{capture::Capture, track::Acknowledged};
+
+/// Expires the click's cookie once a report is acknowledged, as a part of the handler's response.
+///
+/// Use it after the sale, or where you have kept the click with the customer. Not at sign-up as a
+/// habit: checkout still needs the cookie. Nothing in this family ever does it by itself.
+///
+/// It acts when the service has taken the report or refused it for good, as [`Acknowledged`]
+/// lists. Else it adds nothing to the response: after a network error, a 429 or a 5xx the browser
+/// keeps the cookie, and the referral is not lost.
+///
+/// ```
+/// # #[cfg(feature = "client")]
+/// # mod shop {
+/// use axum::http::StatusCode;
+/// use refport_axum::{ClearClickId, ClickId, Sale, Track};
+///
+/// async fn checkout(click_id: Option<ClickId>, track: Track) -> (Option<ClearClickId>, StatusCode) {
+///     let Some(click_id) = click_id else {
+///         return (None, StatusCode::CREATED);
+///     };
+///     let reported = track.sale(Sale::new(click_id, "user_001", 4900)).await;
+///     if let Err(error) = &reported {
+///         tracing::warn!(%error, "sale not reported");
+///     }
+///     (Some(ClearClickId::after(&reported)), StatusCode::CREATED)
+/// }
+/// # fn is_a_handler() -> axum::routing::MethodRouter { axum::routing::post(checkout) }
+/// # }
+/// ```
+///
+/// The response's other cookies stay. Where a new click landed on this very request, the
+/// [`CaptureLayer`](crate::CaptureLayer) adds its cookie after this one, and the last one counts:
+/// the browser keeps the new click.
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing unless it is part of the response"]
+pub struct ClearClickId(Option<HeaderValue>);
+
+impl ClearClickId {
+    /// Expires the cookie `refp_id` of this very host if `report` is acknowledged.
+    pub fn after(report: &impl Acknowledged) -> Self {
+        Self(report.is_acknowledged().then(|| expired(&Capture::new())))
+    }
+
+    /// Expires the cookie that `rules` write: its name, path and domain. Needed where those of
+    /// your [`CaptureLayer`](crate::CaptureLayer) are not the default; make both from the same
+    /// value.
+    ///
+    /// ```
+    /// use refport_axum::{Capture, CaptureLayer, ClearClickId, NothingToReport};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = Capture::new().domain("example.com")?.secure(true);
+    /// let layer = CaptureLayer::from(rules.clone());
+    /// // … and in the handler, from your state
+    /// # let reported = NothingToReport::NoLink;
+    /// let clear = ClearClickId::after(&reported).rules(&rules);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rules(self, rules: &Capture) -> Self {
+        Self(self.0.map(|_| expired(rules)))
+    }
+}
+
+fn expired(rules: &Capture) -> HeaderValue {
+    HeaderValue::from_str(&rules.clear_cookie())
+        .expect("the rules write ASCII without control characters")
+}
+
+impl IntoResponseParts for ClearClickId {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if let Some(cookie) = self.0 {
+            parts.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(parts)
+    }
+}
+
+impl IntoResponse for ClearClickId {
+    fn into_response(self) -> Response {
+        (self, ()).into_response()
+    }
+}

@@ -1,0 +1,53 @@
+use std::error::Error as StdError;
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BuildError(Problem);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("{0} is not set, give it the key from your account's settings")]
+    NoKey(&'static str),
+    #[error("the API key is blank, give the key from your account's settings")]
+    BlankKey,
+    #[error("the API key has white space or other bytes that cannot stand in a header")]
+    MalformedKey,
+    #[error("the base URL {0}, give one like https://app.refport.co")]
+    BaseUrl(&'static str),
+    #[error(
+        "the base URL is plain http, which would show the API key to the network: \
+         use https, or say `.allow_http(true)` where the network is your own"
+    )]
+    PlainHttp,
+    #[error("{0} must be at least {1}")]
+    TooSmall(&'static str, &'static str),
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(dead_code, reason = "TLS is the transport's affair")
+    )]
+    #[error(
+        "the base URL asks for https, but refport-core was built without its feature `rustls` or `native-tls`"
+    )]
+    NoTls,
+    #[cfg_attr(
+        feature = "reqwest",
+        expect(dead_code, reason = "there is a default transport")
+    )]
+    #[error(
+        "there is no transport: turn on the feature `reqwest`, or give one with `.transport(service)`"
+    )]
+    NoTransport,
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(dead_code, reason = "there is no default transport")
+    )]
+    #[error("the HTTP client cannot be set up")]
+    Transport(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl From<Problem> for BuildError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}

@@ -1,0 +1,171 @@
+use super::{NothingToReport, Outcome, lead::LeadResponse, sale::SaleResponse};
+#[cfg(feature = "client")]
+use crate::{ApiError, Error, ErrorKind};
+
+/// Whether a report has been answered for good, so that the click is no longer needed for it.
+///
+/// The adapters' `ClearClickId` asks this before it expires the click's cookie.
+///
+/// | what came of the report | acknowledged |
+/// |---|---|
+/// | [`Outcome::Accepted`], and the plain answer of a client's call | yes |
+/// | [`NothingToReport::NoLink`]: the click belongs to no link, and never will | yes |
+/// | [`NothingToReport::ZeroAmount`]: nothing was sent, the paid sale is still to come | no |
+/// | refused with 400, 404 or 422, with the service's code or message | yes |
+/// | the same without one: the page of a proxy, or a wrong address | no |
+/// | refused with 401 or 403: the API key is wrong, not the click | no |
+/// | 429, 5xx, and every other status | no |
+/// | accepted with an answer that cannot be read (`Error::Decode`) | yes |
+/// | no answer (`Error::Transport`) | no |
+/// | not sent (`Error::Invalid`) | no |
+///
+/// Implement it for what a queue of your own answers, once it has stored the report for good.
+///
+/// ```
+/// use refport_core::track::{Acknowledged, NothingToReport, Outcome};
+///
+/// assert!(Outcome::Accepted("sale_1").is_acknowledged());
+/// let free = Outcome::<()>::NothingToReport(NothingToReport::ZeroAmount);
+/// assert!(!free.is_acknowledged());
+/// ```
+pub trait Acknowledged {
+    /// Whether the service, or a store that delivers to it, has taken the report or refused it for
+    /// good.
+    fn is_acknowledged(&self) -> bool;
+}
+
+impl<T: Acknowledged, E: Acknowledged> Acknowledged for Result<T, E> {
+    fn is_acknowledged(&self) -> bool {
+        match self {
+            Ok(answer) => answer.is_acknowledged(),
+            Err(error) => error.is_acknowledged(),
+        }
+    }
+}
+
+impl<T> Acknowledged for Outcome<T> {
+    fn is_acknowledged(&self) -> bool {
+        match self {
+            Self::Accepted(_) => true,
+            Self::NothingToReport(why) => why.is_acknowledged(),
+        }
+    }
+}
+
+impl Acknowledged for NothingToReport {
+    fn is_acknowledged(&self) -> bool {
+        match self {
+            Self::NoLink => true,
+            Self::ZeroAmount => false,
+        }
+    }
+}
+
+/// What the client's `track.sale` answers.
+impl Acknowledged for SaleResponse {
+    fn is_acknowledged(&self) -> bool {
+        true
+    }
+}
+
+/// What the client's `track.lead` answers; `None` is [`NothingToReport::NoLink`].
+impl Acknowledged for Option<LeadResponse> {
+    fn is_acknowledged(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(feature = "client")]
+impl Acknowledged for Error {
+    fn is_acknowledged(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_acknowledged(),
+            Self::Decode(_) => true,
+            Self::NothingToReport(why) => why.is_acknowledged(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(feature = "client")]
+impl Acknowledged for ApiError {
+    fn is_acknowledged(&self) -> bool {
+        is_refused_for_good(self.kind()) && (self.code().is_some() || self.message().is_some())
+    }
+}
+
+#[cfg(feature = "client")]
+const fn is_refused_for_good(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Validation | ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn nothing(why: NothingToReport) -> Outcome<SaleResponse> {
+        Outcome::NothingToReport(why)
+    }
+
+    #[test]
+    fn accepted() {
+        assert!(Outcome::Accepted(()).is_acknowledged());
+    }
+
+    #[test]
+    fn the_click_belongs_to_no_link() {
+        assert!(nothing(NothingToReport::NoLink).is_acknowledged());
+        let by_the_client: Option<LeadResponse> = None;
+        assert!(by_the_client.is_acknowledged());
+    }
+
+    #[test]
+    fn a_free_order() {
+        assert!(!nothing(NothingToReport::ZeroAmount).is_acknowledged());
+    }
+
+    #[cfg(feature = "client")]
+    mod errors {
+        use http::StatusCode;
+
+        use super::*;
+        use crate::{DecodeError, Sale, TransportError};
+
+        fn is_acknowledged(error: Error) -> bool {
+            Err::<Outcome<SaleResponse>, _>(error).is_acknowledged()
+        }
+
+        // The statuses behind the kinds, and refusals without a word, are tested by the adapters.
+        #[test]
+        fn the_service_refused() {
+            assert!(is_refused_for_good(ErrorKind::Validation));
+            assert!(is_refused_for_good(ErrorKind::NotFound));
+            assert!(!is_refused_for_good(ErrorKind::Auth));
+            assert!(!is_refused_for_good(ErrorKind::RateLimit));
+            assert!(!is_refused_for_good(ErrorKind::Server));
+            assert!(!is_refused_for_good(ErrorKind::Other));
+        }
+
+        #[test]
+        fn accepted_and_not_readable() {
+            let error = DecodeError::new(StatusCode::OK, "it is empty");
+            assert!(is_acknowledged(Error::Decode(error)));
+        }
+
+        #[test]
+        fn no_answer() {
+            assert!(!is_acknowledged(
+                Error::Transport(TransportError::timeout())
+            ));
+        }
+
+        #[test]
+        fn not_sent() {
+            let sale = Sale::new("clk_1".parse::<crate::ClickId>().unwrap(), " ", 4900);
+            let invalid = Error::Invalid(sale.check().unwrap_err());
+            assert!(!is_acknowledged(invalid));
+            let free = Error::NothingToReport(NothingToReport::ZeroAmount);
+            assert!(!is_acknowledged(free));
+        }
+    }
+}
