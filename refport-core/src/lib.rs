@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The page's example reports a sale, so it compiles with the client only.
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "client"),
+    doc = "Referral tracking with Refport: click IDs and cookies, without the client. See the README."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // `cookie` needs the `time` crate; naming it here lets our manifest raise its floor.

@@ -23,7 +23,11 @@ pub(crate) fn start(listener: TcpListener, data: &Path, shop: &str) -> anyhow::R
     let store = open(&data.join("refport.db"))?;
     let api_key = api_key(&store, &data.join("api_key"))?;
     seed_partner(&store, &format!("{shop}/"))?;
-    let refport = Refport::builder(api_key.clone()).base_url(&base).build()?;
+    // This server counts a repeated lead once.
+    let refport = Refport::builder(api_key.clone())
+        .base_url(&base)
+        .repeat_leads(true)
+        .build()?;
 
     let stop = CancellationToken::new();
     let router = refport_server::router(store, Config::new(&base));
