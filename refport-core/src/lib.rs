@@ -22,6 +22,9 @@ mod embed_token;
 mod error;
 mod lenient;
 mod personal;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod test_util;
 mod timestamp;
 pub mod track;
 mod validate;
@@ -40,6 +43,9 @@ pub use crate::{
     validate::InvalidRequest,
 };
 
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+pub use crate::client::blocking;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::{

@@ -4,6 +4,8 @@ mod answer;
 mod api_key;
 mod attempt;
 mod base_url;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod build_error;
 mod builder;
 mod call;

@@ -268,7 +268,8 @@ async fn layers_see_every_attempt_the_last_one_outermost() {
 
 #[test]
 fn settings_out_of_bounds_are_refused() {
-    let builder = || refport_core::Refport::builder("rk_test");
+    let builder =
+        || refport_core::Refport::builder("rk_test").transport(Scripted::new([accepted()]));
     for (builder, want) in [
         (builder().max_attempts(0), "max_attempts must be at least 1"),
         (builder().retry_budget(1, -1.0), "retry budget"),
