@@ -46,14 +46,17 @@ fn any_object_is_a_lead_response(data: &[u8]) {
 }
 
 /// A request that is stored and sent later is what was made, and checking it does not panic.
+///
+/// Fractions, which only metadata can hold, are left out: read without serde_json's
+/// `float_roundtrip`, their last bit may change.
 fn stored<T>(data: &[u8], check: impl Fn(&T))
 where
     T: DeserializeOwned + Serialize + PartialEq + Debug,
 {
     if let Ok(request) = serde_json::from_slice::<T>(data) {
         check(&request);
-        let json = serde_json::to_vec(&request).expect("requests are JSON");
-        assert_eq!(serde_json::from_slice::<T>(&json).unwrap(), request);
+        let json = serde_json::to_string(&request).expect("requests are JSON");
+        assert_eq!(serde_json::from_str::<T>(&json).unwrap(), request);
     }
 }
 

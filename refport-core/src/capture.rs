@@ -211,7 +211,9 @@ impl Capture {
     /// The URL without our parameter, every other byte of it kept. `None` where no safe address
     /// can be given: a path that begins with two slashes would lead to another host.
     fn clean(&self, path: &str, query: &str) -> Option<String> {
-        if !path.starts_with('/') || path[1..].starts_with(['/', '\\']) {
+        // Browsers drop control characters from an address, and take `\` for a slash.
+        let odd = |text: &str| text.bytes().any(|byte| byte.is_ascii_control());
+        if !path.starts_with('/') || path[1..].starts_with(['/', '\\']) || odd(path) || odd(query) {
             return None;
         }
         let is_ours = |pair: &&str| {
@@ -485,6 +487,8 @@ mod tests {
         );
         assert_eq!(clean("//evil.example", "refp_id=clk_1"), None);
         assert_eq!(clean("/\\evil.example", "refp_id=clk_1"), None);
+        assert_eq!(clean("/\t/evil.example", "refp_id=clk_1"), None);
+        assert_eq!(clean("/", "refp_id=clk_1&a=\r\nb"), None);
     }
 
     #[test]

@@ -111,7 +111,9 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
+    /// An error as a service answered it: for a [destination](crate::destination) of your own.
+    #[must_use]
+    pub fn new(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
         Self {
             kind: ErrorKind::of(status, code.as_deref()),
             status,
@@ -122,7 +124,9 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn waiting(mut self, wait: Option<Duration>) -> Self {
+    /// The same error, where the service asks to wait so long before the next call.
+    #[must_use]
+    pub fn waiting(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
@@ -333,7 +337,9 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    pub(crate) fn new(status: StatusCode, problem: impl Into<String>) -> Self {
+    /// An answer that cannot be read: for a [destination](crate::destination) of your own. The
+    /// problem must not repeat what came.
+    pub fn new(status: StatusCode, problem: impl Into<String>) -> Self {
         Self {
             status,
             problem: problem.into(),

@@ -17,6 +17,9 @@ mod click_ids;
 mod client;
 mod cookie;
 mod currency;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod destination;
 mod embed_token;
 #[cfg(feature = "client")]
 mod error;
@@ -38,6 +41,7 @@ pub use crate::{
     timestamp::{ParseTimestampError, Timestamp},
     track::{
         lead::{Lead, LeadResponse},
+        partli::PartliResponse,
         sale::{PaymentProcessor, Sale, SaleResponse},
     },
     validate::InvalidRequest,
@@ -50,8 +54,8 @@ pub use crate::client::blocking;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::{
     client::{
-        BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Refport, RefportBuilder, Track,
-        Transport,
+        BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Partli, PartliBuilder,
+        PartliTrack, Refport, RefportBuilder, Track, Transport,
     },
     error::{ApiError, DecodeError, Error, ErrorKind, TransportError},
 };

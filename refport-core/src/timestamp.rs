@@ -2,7 +2,8 @@ use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// An instant, read and written as RFC 3339 in UTC (`2026-11-21T08:30:00.000Z`).
+/// An instant to the millisecond, read and written as RFC 3339 in UTC
+/// (`2026-11-21T08:30:00.000Z`). What is below a millisecond is cut off.
 ///
 /// ```
 /// use refport_core::Timestamp;
@@ -19,7 +20,16 @@ impl Timestamp {
     /// The present, by the system's clock.
     #[must_use]
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now())
+        Self::whole_millis(jiff::Timestamp::now())
+    }
+
+    /// Without what is below a millisecond, so that the value and its text are the same.
+    fn whole_millis(instant: jiff::Timestamp) -> Self {
+        let millis = instant.as_nanosecond().div_euclid(1_000_000);
+        let millis = i64::try_from(millis)
+            .ok()
+            .and_then(|millis| Self::from_millis(millis).ok());
+        millis.unwrap_or(Self(instant))
     }
 
     /// The instant `millis` milliseconds after 1970-01-01T00:00:00Z.
@@ -44,7 +54,9 @@ impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self).map_err(|_| ParseTimestampError(()))
+        text.parse()
+            .map(Self::whole_millis)
+            .map_err(|_| ParseTimestampError(()))
     }
 }
 
@@ -110,5 +122,8 @@ mod tests {
         assert_eq!(timestamp.as_millis(), 1_795_249_800_123);
         assert_eq!(timestamp.to_string().parse(), Ok(timestamp));
         assert!(Timestamp::from_millis(i64::MAX).is_err());
+        let early: Timestamp = "1969-12-31T23:59:59.9995Z".parse().unwrap();
+        assert_eq!(early.as_millis(), -1);
+        assert_eq!(early.to_string().parse(), Ok(early));
     }
 }

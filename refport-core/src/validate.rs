@@ -9,7 +9,9 @@ pub struct InvalidRequest {
 }
 
 impl InvalidRequest {
-    pub(crate) fn new(field: &'static str, problem: impl Into<String>) -> Self {
+    /// A request that a service of your own certainly refuses: the field by its name on the wire,
+    /// and what is wrong. The problem must not repeat the field's content.
+    pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self {
             field,
             problem: problem.into(),

@@ -1,9 +1,9 @@
 //! The middlewares, extractors and guards in real applications.
 
 mod capture;
-#[cfg(feature = "client")]
+#[cfg(feature = "reqwest")]
 mod checkout;
-#[cfg(feature = "client")]
+#[cfg(feature = "reqwest")]
 mod clear;
 mod click_id;
 mod composition;
@@ -11,6 +11,8 @@ mod ext;
 mod extractor;
 mod guard;
 mod http2;
+#[cfg(feature = "client")]
+mod recorder;
 
 use std::net::SocketAddr;
 

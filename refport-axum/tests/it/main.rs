@@ -1,8 +1,10 @@
 //! The extractors in real routers.
 
-#[cfg(feature = "client")]
+#[cfg(feature = "reqwest")]
 mod checkout;
-#[cfg(feature = "client")]
+#[cfg(feature = "reqwest")]
 mod clear;
 mod click_id;
 mod http2;
+#[cfg(feature = "client")]
+mod recorder;

@@ -1,9 +1,6 @@
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll},
 };
 
@@ -19,14 +16,14 @@ use super::{call::Call, endpoint::Shared};
 use crate::error::TransportError;
 
 /// Sends a call once, within the time of one attempt: what tower's retry service repeats.
-#[derive(Clone)]
-pub(super) struct Attempt {
-    pub(super) shared: Arc<Shared>,
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) shared: &'a Shared,
     /// How many were made, for the span.
-    pub(super) made: Arc<AtomicU32>,
+    pub(super) made: &'a AtomicU32,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     fn request(&self, call: Call) -> Request<Bytes> {
         let mut request = Request::new(call.body);
         *request.method_mut() = http::Method::POST;
@@ -38,19 +35,18 @@ impl Attempt {
     }
 }
 
-impl Service<Call> for Attempt {
+impl<'a> Service<Call> for Attempt<'a> {
     type Response = Response<Bytes>;
     type Error = TransportError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, made } = *self;
         let request = self.request(call);
-        let made = Arc::clone(&self.made);
         Box::pin(async move {
             // The service may have asked another call to wait.
             if let Some(asked) = shared.pause.at(Instant::now()) {

@@ -64,8 +64,8 @@ impl Endpoint {
         let body = serde_json::to_vec(body).expect("our requests have text keys only");
         let call = call(body.into());
         let observed = Observed::new(call.name);
-        let attempts = Arc::new(AtomicU32::new(0));
-        let answer = observed.span(self.send(call, Arc::clone(&attempts))).await;
+        let attempts = AtomicU32::new(0);
+        let answer = observed.span(self.send(call, &attempts)).await;
         let status = answer.as_ref().ok().map(Response::status);
         let result = answer.and_then(|answer| answer::read(&answer));
         observed.end(
@@ -78,7 +78,7 @@ impl Endpoint {
     }
 
     /// Any answer, an error status included, within the time of the whole call.
-    async fn send(&self, call: Call, made: Arc<AtomicU32>) -> Result<Response<Bytes>, Error> {
+    async fn send(&self, call: Call, made: &AtomicU32) -> Result<Response<Bytes>, Error> {
         let deadline = Instant::now() + self.0.settings.total_timeout;
         if let Some(asked) = self.0.pause.at(Instant::now())
             && asked.until >= deadline
@@ -86,10 +86,10 @@ impl Endpoint {
             return Err(Error::Api(refused_for(asked)));
         }
         let attempt = Attempt {
-            shared: Arc::clone(&self.0),
+            shared: &self.0,
             made,
         };
-        let policy = RetryPolicy::new(Arc::clone(&self.0), self.backoff(), deadline);
+        let policy = RetryPolicy::new(&self.0, self.backoff(), deadline);
         let answer = Retry::new(policy, attempt).oneshot(call);
         match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),

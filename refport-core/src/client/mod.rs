@@ -12,6 +12,7 @@ mod call;
 mod embed_tokens;
 mod endpoint;
 mod observe;
+mod partli;
 mod pause;
 mod retry;
 mod retry_after;
@@ -24,6 +25,7 @@ pub use self::{
     build_error::BuildError,
     builder::{Client, ClientBuilder},
     embed_tokens::EmbedTokens,
+    partli::{Partli, PartliBuilder, PartliTrack},
     track::Track,
     transport::{BoxError, Transport},
 };

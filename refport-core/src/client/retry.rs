@@ -1,6 +1,6 @@
 //! Which outcomes are repeated, how often, and after what wait.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header::RETRY_AFTER};
@@ -22,8 +22,8 @@ use crate::error::TransportError;
 
 /// The policy of one call, for tower's retry service.
 #[derive(Clone)]
-pub(super) struct RetryPolicy {
-    shared: Arc<Shared>,
+pub(super) struct RetryPolicy<'a> {
+    shared: &'a Shared,
     backoff: ExponentialBackoff,
     attempts_left: u32,
     deadline: Instant,
@@ -31,8 +31,8 @@ pub(super) struct RetryPolicy {
 
 type Outcome = Result<Response<Bytes>, TransportError>;
 
-impl RetryPolicy {
-    pub(super) fn new(shared: Arc<Shared>, backoff: ExponentialBackoff, deadline: Instant) -> Self {
+impl<'a> RetryPolicy<'a> {
+    pub(super) fn new(shared: &'a Shared, backoff: ExponentialBackoff, deadline: Instant) -> Self {
         let attempts_left = shared.settings.max_attempts;
         Self {
             shared,
@@ -109,7 +109,7 @@ fn reason_of_failure(call: &Call, error: &TransportError) -> Option<&'static str
     (call.repeat == Repeat::Always).then_some("no answer")
 }
 
-impl Policy<Call, Response<Bytes>, TransportError> for RetryPolicy {
+impl Policy<Call, Response<Bytes>, TransportError> for RetryPolicy<'_> {
     type Future = Sleep;
 
     fn retry(&mut self, call: &mut Call, outcome: &mut Outcome) -> Option<Sleep> {

@@ -38,6 +38,7 @@ impl Track {
     /// comes within the time budgets, or the answer cannot be read.
     pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
         lead.check().map_err(Error::Invalid)?;
+        let lead = lead.for_refport();
         let call = |body: Bytes| Call {
             name: "track.lead",
             url: self.lead.clone(),

@@ -17,7 +17,7 @@ use crate::TransportError;
 /// | [`accepted`](Self::accepted) | yes | the documented answer, made of the request |
 /// | `accepted().`[`after`](Self::after)`(…)` | yes | the same with a slow body |
 /// | [`cut_body`](Self::cut_body) | yes | a connection that breaks within the answer |
-/// | [`no_link`](Self::no_link) | no | `null`, as for a lead whose click belongs to no link |
+/// | [`no_link`](Self::no_link) | no | what is said where the click belongs to no link: `null`, from Partli `"attributed":false` |
 /// | [`error`](Self::error) | no | a status with the documented error body |
 /// | [`rate_limited`](Self::rate_limited) | no | a 429 with `Retry-After` |
 /// | [`html_error`](Self::html_error) | no | a status with a proxy's page |
@@ -54,7 +54,8 @@ impl Answer {
         Self::of(What::CutBody)
     }
 
-    /// `null`: the service took the lead, and its click belongs to no link any more.
+    /// The service took the lead, and its click belongs to no link any more; from Partli also for
+    /// a sale.
     pub const fn no_link() -> Self {
         Self::of(What::NoLink)
     }
@@ -74,7 +75,7 @@ impl Answer {
         Self::of(What::Reset)
     }
 
-    /// The service's documented error, as in `Answer::error(400, "INVALID_CLICK_ID")`.
+    /// Refport's documented error, as in `Answer::error(400, "INVALID_CLICK_ID")`.
     ///
     /// # Panics
     ///
@@ -130,7 +131,12 @@ impl Answer {
         matches!(self.what, What::Accepted | What::CutBody)
     }
 
-    /// Acts it out; `usual` is what the service answers where all is well.
+    /// Whether the service takes the request, and finds nobody who earns by it.
+    pub(super) const fn is_no_link(&self) -> bool {
+        matches!(self.what, What::NoLink)
+    }
+
+    /// Acts it out; `usual` is what the service says where it takes the request.
     pub(super) async fn act(
         self,
         usual: Response<Bytes>,
@@ -139,8 +145,7 @@ impl Answer {
             tokio::time::sleep(self.delay).await;
         }
         match self.what {
-            What::Accepted => Ok(usual),
-            What::NoLink => Ok(json_response(200, &Value::Null)),
+            What::Accepted | What::NoLink => Ok(usual),
             What::Response(response) => Ok(response),
             What::Timeout => pending().await,
             What::Refused => Err(TransportError::connect(

@@ -14,7 +14,9 @@ impl Recorder {
     #[track_caller]
     pub fn assert_one_sale(&self, invoice_id: &str) {
         let sent = self.sent();
-        let mut taken = sent.iter().filter(|sent| sent.is_taken_sale(invoice_id));
+        let mut taken = sent
+            .iter()
+            .filter(|sent| sent.is_taken_as(Call::Sale, invoice_id));
         let Some(first) = taken.next() else {
             fail(format_args!("one sale for invoice {invoice_id:?}"), &sent);
         };
@@ -24,7 +26,8 @@ impl Recorder {
         }
     }
 
-    /// Exactly one lead was counted for this customer, by your own ID of theirs.
+    /// Exactly one lead was counted for this customer, by your own ID of theirs; for Partli by the
+    /// ID of the lead itself, as in `sign up:user_001`.
     ///
     /// # Panics
     ///
@@ -35,7 +38,7 @@ impl Recorder {
         let is_lead = |sent: &&Sent| {
             sent.call() == Call::Lead
                 && sent.is_counted()
-                && sent.body()["customerExternalId"] == customer_external_id
+                && sent.customer() == customer_external_id
         };
         if sent.iter().filter(is_lead).count() != 1 {
             let expected = format_args!("one lead for customer {customer_external_id:?}");

@@ -14,16 +14,19 @@ use tower_service::Service;
 
 use super::{
     answer::Answer,
-    sent::{Call, Sent},
+    sent::{Call, Sent, is_partli, key},
     service,
 };
-use crate::{Lead, Refport, Sale, TransportError};
+use crate::{Client, ClientBuilder, Lead, Partli, Refport, Sale, TransportError};
 
 /// A service inside your test, which keeps what it is sent and answers as told.
 ///
 /// It accepts everything until it is told otherwise, with the documented answers: they repeat the
 /// request's fields, and a sale earns its partner 10 %. A sale with an invoice ID that it has
-/// counted is answered as the first time and not counted again, as by the service.
+/// counted is answered as the first time and not counted again, as by the service. For
+/// [`Partli`] it does as that service: an event's ID, and leads that count once too.
+///
+/// Give each service a recorder of its own where a test has several.
 ///
 /// Clones share what was sent. The recorder is a transport itself: a client with settings of your
 /// own is `Refport::builder("rk_test").transport(recorder.clone())`.
@@ -60,18 +63,24 @@ impl Recorder {
     ///
     /// It has the defaults of [`Refport::builder`], but tests do not like to wait: an attempt has
     /// 100 ms, and the first wait between two is 1 ms, the longest 10 ms.
-    ///
-    /// # Panics
-    ///
-    /// Never: these settings make a client.
     #[must_use]
     pub fn refport(&self) -> Refport {
-        Refport::builder("rk_test")
+        self.client(Refport::builder("rk_test"))
+    }
+
+    /// A client of this recorder for Partli, with the settings of [`refport`](Self::refport).
+    #[must_use]
+    pub fn partli(&self) -> Partli {
+        self.client(Partli::builder("pk_live_test"))
+    }
+
+    fn client<C: Client>(&self, builder: ClientBuilder<C>) -> C {
+        builder
             .attempt_timeout(Duration::from_millis(100))
             .backoff(Duration::from_millis(1), Duration::from_millis(10))
             .transport(self.clone())
             .build()
-            .expect("the key is visible ASCII, and the defaults are in bounds")
+            .expect("the key is visible ASCII, and the settings are in bounds")
     }
 
     /// Answers the next request so; where several answers wait, they are given in order, and the
@@ -123,8 +132,8 @@ impl Recorder {
         self.counted().filter_map(|sent| sent.sale()).collect()
     }
 
-    /// The leads that the service would have counted, in order. It documents no key by which a
-    /// repeated lead would count once.
+    /// The leads that the service would have counted, in order. Refport documents no key by which
+    /// a repeated lead would count once.
     #[must_use]
     pub fn leads(&self) -> Vec<Lead> {
         self.counted().filter_map(|sent| sent.lead()).collect()
@@ -149,17 +158,22 @@ impl State {
         let first = self.first_of(call, &body).map(|sent| sent.usual.clone());
         let is_first = first.is_none();
         let number = self.sent.len() + 1;
-        let usual = first.unwrap_or_else(|| service::usual(call, &body, number, self.percent));
+        let usual = match first {
+            _ if answer.is_no_link() => service::no_link(&body),
+            Some(first) => first,
+            None => service::usual(call, &body, number, self.percent),
+        };
         let sent = Sent::new(request, body, answer.clone(), usual.clone(), is_first);
         self.sent.push(sent);
         (answer, usual)
     }
 
-    /// The sale that this one repeats.
+    /// The report that this one repeats.
     fn first_of(&self, call: Call, body: &Value) -> Option<&Sent> {
-        let invoice_id = body["invoiceId"].as_str()?;
-        let mut sent = self.sent.iter();
-        sent.find(|sent| call == Call::Sale && sent.is_taken_sale(invoice_id))
+        let key = key(call, body)?;
+        self.sent
+            .iter()
+            .find(|sent| sent.is_taken_as(call, key) && is_partli(sent.body()) == is_partli(body))
     }
 }
 

@@ -46,6 +46,20 @@ impl Call {
     }
 }
 
+/// Partli's bodies have an ID of the report itself, by which it counts once; Refport's have none.
+pub(super) fn is_partli(body: &Value) -> bool {
+    body.get("externalId").is_some()
+}
+
+/// By which the service counts a report once, where it does.
+pub(super) fn key(call: Call, body: &Value) -> Option<&str> {
+    match call {
+        Call::Sale | Call::Lead if is_partli(body) => body["externalId"].as_str(),
+        Call::Sale => body["invoiceId"].as_str(),
+        _ => None,
+    }
+}
+
 impl Sent {
     pub(super) fn new(
         request: Request<Bytes>,
@@ -84,13 +98,15 @@ impl Sent {
         &self.body
     }
 
-    /// The sale it reports, if it reports one.
+    /// The sale it reports, if it reports one. From Partli with the fields that it has, the
+    /// currency in upper case.
     #[must_use]
     pub fn sale(&self) -> Option<Sale> {
         self.read(Call::Sale)
     }
 
-    /// The lead it reports, if it reports one.
+    /// The lead it reports, if it reports one. From Partli, which has no field for the customer's
+    /// own ID, with an empty one.
     #[must_use]
     pub fn lead(&self) -> Option<Lead> {
         self.read(Call::Lead)
@@ -102,7 +118,7 @@ impl Sent {
     }
 
     /// Whether the service would have counted it: it was taken ([`Answer`] says which are), and it
-    /// is not the repeat of a sale with the same invoice ID.
+    /// is not the repeat of a sale with the same invoice ID, or of a lead to Partli.
     #[must_use]
     pub const fn is_counted(&self) -> bool {
         self.is_counted
@@ -112,30 +128,49 @@ impl Sent {
         Call::of(&self.uri)
     }
 
-    /// A sale of this invoice, counted or its repeat.
-    pub(super) fn is_taken_sale(&self, invoice_id: &str) -> bool {
-        self.call() == Call::Sale && self.answer.is_taken() && self.body["invoiceId"] == invoice_id
+    /// A report that the service counts once by this key, taken for the first time or again.
+    pub(super) fn is_taken_as(&self, call: Call, wanted: &str) -> bool {
+        self.call() == call && self.answer.is_taken() && key(call, &self.body) == Some(wanted)
     }
 
     fn read<T: DeserializeOwned>(&self, call: Call) -> Option<T> {
-        (self.call() == call)
-            .then(|| T::deserialize(&self.body).ok())
-            .flatten()
+        if self.call() != call {
+            return None;
+        }
+        let mut body = self.body.clone();
+        if is_partli(&body) {
+            rename(&mut body, call);
+        }
+        serde_json::from_value(body).ok()
+    }
+
+    /// The customer by the application's own ID, or Partli's lead by its own.
+    pub(super) fn customer(&self) -> &str {
+        let customer = self.body["customerExternalId"].as_str();
+        customer.unwrap_or_else(|| self.text("externalId"))
     }
 
     fn text(&self, field: &str) -> &str {
         self.body[field].as_str().unwrap_or("none")
+    }
+
+    fn amount(&self) -> &Value {
+        match &self.body["amount"] {
+            Value::Null => &self.body["amountCents"],
+            amount => amount,
+        }
     }
 }
 
 /// On one line, without a word about a person.
 impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (customer, amount) = (self.text("customerExternalId"), &self.body["amount"]);
+        let customer = self.customer();
         match self.call() {
             Call::Sale => {
-                let (invoice, currency) = (self.text("invoiceId"), self.body["currency"].as_str());
-                let currency = currency.unwrap_or("usd");
+                let invoice = key(Call::Sale, &self.body).unwrap_or("none");
+                let currency = self.body["currency"].as_str().unwrap_or("usd");
+                let amount = self.amount();
                 write!(
                     f,
                     "sale of {amount} {currency}, invoice {invoice:?}, customer {customer:?}"
@@ -164,6 +199,22 @@ impl fmt::Debug for Sent {
             .field("answer", &self.answer)
             .field("is_counted", &self.is_counted)
             .finish_non_exhaustive()
+    }
+}
+
+/// Partli's names become those that `Sale` and `Lead` are kept by.
+fn rename(body: &mut Value, call: Call) {
+    let Some(body) = body.as_object_mut() else {
+        return;
+    };
+    if call == Call::Lead {
+        body.insert("customerExternalId".into(), "".into());
+        return;
+    }
+    for (theirs, ours) in [("externalId", "invoiceId"), ("amountCents", "amount")] {
+        if let Some(value) = body.remove(theirs) {
+            body.insert(ours.into(), value);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the service answers where all is well: the bodies of Refport's API reference, made of the
+//! What the services answer where all is well: the bodies of their API references, made of the
 //! request.
 
 use bytes::Bytes;
@@ -7,19 +7,43 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{error_response, json_response},
-    sent::Call,
+    sent::{Call, is_partli},
 };
 use crate::Timestamp;
 
 /// The answer to the request `number`, of which nothing came before.
 pub(super) fn usual(call: Call, body: &Value, number: usize, percent: u32) -> Response<Bytes> {
     let answer = match call {
+        Call::Sale | Call::Lead if is_partli(body) => event(body, number),
         Call::Sale => sale(body, number, percent),
         Call::Lead => lead(body),
         Call::EmbedToken => embed_token(number),
         Call::Unknown => return error_response(404, "NOT_FOUND"),
     };
     json_response(200, &answer)
+}
+
+/// The same where the click belongs to no link.
+pub(super) fn no_link(body: &Value) -> Response<Bytes> {
+    let answer = if is_partli(body) {
+        unattributed()
+    } else {
+        Value::Null
+    };
+    json_response(200, &answer)
+}
+
+/// Partli's: without a click, nobody is paid.
+fn event(body: &Value, number: usize) -> Value {
+    if body["clickId"].is_null() {
+        return unattributed();
+    }
+    let id = format!("00000000-0000-4000-8000-{number:012}");
+    json!({ "eventId": id, "attributed": true })
+}
+
+fn unattributed() -> Value {
+    json!({ "eventId": null, "attributed": false })
 }
 
 fn sale(body: &Value, number: usize, percent: u32) -> Value {

@@ -1,4 +1,6 @@
-use super::{NothingToReport, Outcome, lead::LeadResponse, sale::SaleResponse};
+use super::{
+    NothingToReport, Outcome, lead::LeadResponse, partli::PartliResponse, sale::SaleResponse,
+};
 #[cfg(feature = "client")]
 use crate::{ApiError, Error, ErrorKind};
 
@@ -10,6 +12,8 @@ use crate::{ApiError, Error, ErrorKind};
 /// |---|---|
 /// | [`Outcome::Accepted`], and the plain answer of a client's call | yes |
 /// | [`NothingToReport::NoLink`]: the click belongs to no link, and never will | yes |
+/// | [`NothingToReport::NotAttributed`]: the service took it, and its click pays nobody | yes |
+/// | [`NothingToReport::NoClick`]: nothing was sent | no |
 /// | [`NothingToReport::ZeroAmount`]: nothing was sent, the paid sale is still to come | no |
 /// | refused with 400, 404 or 422, with the service's code or message | yes |
 /// | the same without one: the page of a proxy, or a wrong address | no |
@@ -55,8 +59,8 @@ impl<T> Acknowledged for Outcome<T> {
 impl Acknowledged for NothingToReport {
     fn is_acknowledged(&self) -> bool {
         match self {
-            Self::NoLink => true,
-            Self::ZeroAmount => false,
+            Self::NoLink | Self::NotAttributed => true,
+            Self::ZeroAmount | Self::NoClick => false,
         }
     }
 }
@@ -70,6 +74,13 @@ impl Acknowledged for SaleResponse {
 
 /// What the client's `track.lead` answers; `None` is [`NothingToReport::NoLink`].
 impl Acknowledged for Option<LeadResponse> {
+    fn is_acknowledged(&self) -> bool {
+        true
+    }
+}
+
+/// What the Partli client's calls answer, also where nobody was paid.
+impl Acknowledged for PartliResponse {
     fn is_acknowledged(&self) -> bool {
         true
     }
@@ -117,6 +128,12 @@ mod tests {
         assert!(nothing(NothingToReport::NoLink).is_acknowledged());
         let by_the_client: Option<LeadResponse> = None;
         assert!(by_the_client.is_acknowledged());
+    }
+
+    #[test]
+    fn attributed_to_nobody() {
+        assert!(nothing(NothingToReport::NotAttributed).is_acknowledged());
+        assert!(!nothing(NothingToReport::NoClick).is_acknowledged());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
 /// A sign-up to report: the `POST /api/track/lead` of Refport's API reference.
 ///
 /// Serialises to the documented body and back, so that an application can keep a lead with its
-/// user and report it from a job later.
+/// user and report it from a job later. One field is kept beyond it: [`external_id`](Self::external_id).
 ///
 /// ```
 /// use refport_core::{ClickId, Lead};
@@ -27,17 +27,20 @@ use crate::{
 #[must_use]
 pub struct Lead {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    click_id: Option<ClickId>,
-    event_name: String,
-    customer_external_id: String,
+    pub(super) click_id: Option<ClickId>,
+    pub(super) event_name: String,
+    pub(super) customer_external_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    customer_email: Option<Personal>,
+    pub(super) customer_email: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    customer_name: Option<Personal>,
+    pub(super) customer_name: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_avatar: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<Personal<Value>>,
+    pub(super) metadata: Option<Personal<Value>>,
+    /// Partli's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: Option<String>,
 }
 
 impl Lead {
@@ -69,7 +72,14 @@ impl Lead {
             customer_name: None,
             customer_avatar: None,
             metadata: None,
+            external_id: None,
         }
+    }
+
+    /// Sets the click, or takes it away: one lead for several programs, each with its own click.
+    pub fn click_id(mut self, click_id: Option<ClickId>) -> Self {
+        self.click_id = click_id;
+        self
     }
 
     /// The customer's e-mail address.
@@ -93,6 +103,26 @@ impl Lead {
     /// An object of your own, as in `serde_json::json!({ "plan": "pro" })`. Left out of `Debug`.
     pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
         self.metadata = Some(Personal(metadata.into()));
+        self
+    }
+
+    /// Partli's `externalId`, by which it counts a repeated lead once.
+    ///
+    /// Without it the Partli client makes one of the event name, in lower case, and the customer's
+    /// ID, as in `sign up:user_001`: one lead for each customer and event, however often it is
+    /// reported. Give your own to go on with the IDs that you have reported so far, or where one
+    /// customer's event counts each time.
+    ///
+    /// Refport does not know the field, and the Refport client leaves it out.
+    pub fn external_id(mut self, id: impl Into<String>) -> Self {
+        self.external_id = Some(id.into());
+        self
+    }
+
+    /// Without what Refport does not know: `externalId` makes a body Partli's.
+    #[cfg(feature = "client")]
+    pub(crate) fn for_refport(mut self) -> Self {
+        self.external_id = None;
         self
     }
 

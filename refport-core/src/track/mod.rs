@@ -2,6 +2,7 @@
 
 mod acknowledged;
 pub(crate) mod lead;
+pub(crate) mod partli;
 pub(crate) mod sale;
 
 use std::fmt;
@@ -31,6 +32,16 @@ pub enum Outcome<T> {
     NothingToReport(NothingToReport),
 }
 
+impl<T> Outcome<T> {
+    /// The same outcome, with another form of what the service answered.
+    pub fn map<U>(self, answer: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Self::Accepted(was) => Outcome::Accepted(answer(was)),
+            Self::NothingToReport(why) => Outcome::NothingToReport(why),
+        }
+    }
+}
+
 /// Why there was nothing to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,6 +50,12 @@ pub enum NothingToReport {
     ZeroAmount,
     /// The service took the lead, but the click belongs to no link any more.
     NoLink,
+    /// The service took the sale or lead and attributed it to nobody: its click is unknown or
+    /// expired, or it has none. So answers Partli.
+    NotAttributed,
+    /// There is no click of this program, which counts nothing without one, so it is not sent. So
+    /// answers a fan-out.
+    NoClick,
 }
 
 impl fmt::Display for NothingToReport {
@@ -46,6 +63,8 @@ impl fmt::Display for NothingToReport {
         f.write_str(match self {
             Self::ZeroAmount => "the amount is zero",
             Self::NoLink => "the click belongs to no link",
+            Self::NotAttributed => "it was attributed to nobody",
+            Self::NoClick => "there is no click of this program",
         })
     }
 }

@@ -32,15 +32,15 @@ use crate::{
 #[must_use]
 pub struct Sale {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    click_id: Option<ClickId>,
-    customer_external_id: String,
-    amount: i64,
+    pub(super) click_id: Option<ClickId>,
+    pub(super) customer_external_id: String,
+    pub(super) amount: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    currency: Option<String>,
+    pub(super) currency: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    event_name: Option<String>,
+    pub(super) event_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    invoice_id: Option<String>,
+    pub(super) invoice_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment_processor: Option<PaymentProcessor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub struct Sale {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_avatar: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<Personal<Value>>,
+    pub(super) metadata: Option<Personal<Value>>,
 }
 
 impl Sale {
@@ -87,6 +87,12 @@ impl Sale {
         }
     }
 
+    /// Sets the click, or takes it away: one sale for several programs, each with its own click.
+    pub fn click_id(mut self, click_id: Option<ClickId>) -> Self {
+        self.click_id = click_id;
+        self
+    }
+
     /// The currency, a code of three letters. The service's default is `usd`.
     ///
     /// What is no such code is refused before sending.
@@ -104,7 +110,7 @@ impl Sale {
     /// Your own ID of the invoice or order: a repeat with the same one counts once.
     ///
     /// Always give it where you have it. Without it the service cannot tell a repeat from a
-    /// second purchase.
+    /// second purchase. Partli requires it, by the name `externalId`.
     pub fn invoice_id(mut self, id: impl Into<String>) -> Self {
         self.invoice_id = Some(id.into());
         self
@@ -168,18 +174,8 @@ impl Sale {
             ));
         }
         not_blank("customerExternalId", &self.customer_external_id)?;
-        if self.amount < 0 {
-            return Err(InvalidRequest::new(
-                "amount",
-                "is negative, give the smallest currency unit as 1 or more",
-            ));
-        }
-        if let Some(currency) = &self.currency
-            && (currency.len() != 3 || currency.parse::<Currency>().is_err())
-        {
-            let problem = "is not a code of three letters, as in `usd`";
-            return Err(InvalidRequest::new("currency", problem));
-        }
+        not_negative("amount", self.amount)?;
+        is_currency(self.currency.as_deref())?;
         for (field, text) in [
             ("eventName", &self.event_name),
             ("invoiceId", &self.invoice_id),
@@ -190,6 +186,22 @@ impl Sale {
         }
         is_object(self.metadata.as_ref().map(|metadata| &metadata.0))
     }
+}
+
+pub(super) fn not_negative(field: &'static str, amount: i64) -> Result<(), InvalidRequest> {
+    if amount < 0 {
+        let problem = "is negative, give the smallest currency unit as 1 or more";
+        return Err(InvalidRequest::new(field, problem));
+    }
+    Ok(())
+}
+
+pub(super) fn is_currency(text: Option<&str>) -> Result<(), InvalidRequest> {
+    if text.is_some_and(|text| text.len() != 3 || text.parse::<Currency>().is_err()) {
+        let problem = "is not a code of three letters, as in `usd`";
+        return Err(InvalidRequest::new("currency", problem));
+    }
+    Ok(())
 }
 
 /// Who took the payment, by the names of Refport's API reference. One that is not known yet is

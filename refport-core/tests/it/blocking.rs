@@ -1,0 +1,202 @@
+//! The blocking client, on real sockets.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use refport_core::{
+    ClickId, EmbedTokenRequest, Error, Lead, Sale,
+    blocking::Refport,
+    track::{NothingToReport, Outcome},
+};
+
+const SALE: &str = r#"{"sale":{"id":"sale_1","amount":4900,"commissionAmount":490}}"#;
+
+/// Answers with `body`, so many times on one connection, and remembers the request lines.
+struct Service {
+    url: String,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    fn start(body: &'static str, answers_a_connection: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let log = Arc::clone(&log);
+                thread::spawn(move || answer(&stream, body, answers_a_connection, &log));
+            }
+        });
+        Self { url, seen }
+    }
+
+    fn client(&self) -> Refport {
+        Refport::builder("rk_test")
+            .base_url(&self.url)
+            .build()
+            .unwrap()
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn answer(mut stream: &TcpStream, body: &str, times: usize, log: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream);
+    for _ in 0..times {
+        let Some(line) = read_request(&mut reader) else {
+            return;
+        };
+        log.lock().unwrap().push(line);
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        let _ = stream.write_all((head + body).as_bytes());
+    }
+    // Long enough for the client's call to be over when the connection closes.
+    thread::sleep(Duration::from_millis(20));
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<String> {
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
+        if line == "\r\n" {
+            break;
+        }
+        head.push(line.trim().to_ascii_lowercase());
+    }
+    let length = head
+        .iter()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    reader.read_exact(&mut body).ok()?;
+    head.into_iter().next()
+}
+
+fn click() -> ClickId {
+    "clk_1".parse().unwrap()
+}
+
+fn sale() -> Sale {
+    Sale::new(click(), "user_001", 4900)
+}
+
+#[test]
+fn the_calls_are_those_of_the_other_client() {
+    let service = Service::start(SALE, 10);
+    let answer = service.client().track.sale(sale()).unwrap();
+    assert_eq!(answer.sale.commission_amount, Some(490));
+    let outcome = service.client().track.report_sale(sale()).unwrap();
+    assert_eq!(outcome, Outcome::Accepted(answer));
+    assert_eq!(service.seen(), ["post /api/track/sale http/1.1"; 2]);
+
+    let service = Service::start("null", 10);
+    let lead = || Lead::new(click(), "Sign Up", "user_001");
+    assert_eq!(service.client().track.lead(lead()).unwrap(), None);
+    let outcome = service.client().track.report_lead(lead()).unwrap();
+    assert_eq!(outcome, Outcome::NothingToReport(NothingToReport::NoLink));
+    assert_eq!(service.seen(), ["post /api/track/lead http/1.1"; 2]);
+
+    let body = r#"{"publicToken":"pt_1","expires":"2026-11-21T08:30:00.000Z"}"#;
+    let service = Service::start(body, 10);
+    let request = EmbedTokenRequest::tenant("org_1");
+    let token = service.client().embed_tokens.create(request).unwrap();
+    assert_eq!(token.public_token, "pt_1");
+}
+
+#[test]
+fn many_threads_share_one_client() {
+    let service = Service::start(SALE, usize::MAX);
+    let refport = service.client();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            let refport = refport.clone();
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    refport.track.sale(sale()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(service.seen().len(), 200);
+}
+
+/// A lead is never sent twice, so a pooled connection that is used after the service closed it
+/// would be an error.
+#[test]
+fn connections_that_were_closed_between_two_calls_are_not_used() {
+    let service = Service::start("null", 1);
+    let refport = service.client();
+    for round in 0..10 {
+        let lead = Lead::new(click(), "Sign Up", "user_001");
+        let answer = refport.track.lead(lead);
+        assert!(answer.is_ok(), "round {round}: {answer:?}");
+        thread::sleep(Duration::from_millis(60));
+    }
+    assert_eq!(service.seen().len(), 10);
+}
+
+#[test]
+fn a_service_that_never_answers_uses_up_the_budget_and_no_more() {
+    let black_hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", black_hole.local_addr().unwrap());
+    let refport = Refport::builder("rk_test")
+        .base_url(url)
+        .total_timeout(Duration::from_millis(200))
+        .build()
+        .unwrap();
+    let start = std::time::Instant::now();
+    assert!(refport.track.sale(sale()).unwrap_err().is_timeout());
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn within_a_runtime_it_refuses_and_says_what_to_use() {
+    fn refused(refport: &Refport) {
+        let error = refport.track.sale(sale()).unwrap_err();
+        assert!(
+            matches!(&error, Error::Transport(error) if error.is_unseen()),
+            "{error:?}"
+        );
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(why.contains("use `refport_core::Refport` there"), "{why}");
+    }
+
+    let service = Service::start(SALE, 10);
+    let refport = service.client();
+    refused(&refport);
+    let refport = tokio::task::spawn_blocking(move || {
+        refused(&refport);
+        refport
+    });
+    refused(&refport.await.unwrap());
+    assert!(service.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_last_clone_may_go_within_a_runtime() {
+    let service = Service::start(SALE, 10);
+    let refport = service.client();
+    let used = refport.clone();
+    thread::spawn(move || used.track.sale(sale()).unwrap())
+        .join()
+        .unwrap();
+    drop(refport);
+}
+
+#[test]
+fn the_key_stays_out_of_debug() {
+    let refport = Refport::builder("rk_secret").base_url("http://localhost");
+    let refport = refport.build().unwrap();
+    let text = format!("{refport:?}");
+    assert!(!text.contains("rk_secret"), "{text}");
+}

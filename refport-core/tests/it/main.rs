@@ -1,15 +1,21 @@
 //! The crate as its users see it: parsers, and the client over scripts and real sockets.
 
+#[cfg(all(feature = "blocking", feature = "reqwest"))]
+mod blocking;
 #[path = "../../../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "a library for the fuzz targets")]
 mod checks;
 #[cfg(feature = "reqwest")]
-#[cfg(feature = "blocking")]
-mod blocking;
 mod client;
+#[cfg(feature = "client")]
+mod destination;
 mod fuzz_corpus;
+#[cfg(feature = "reqwest")]
+mod hostile;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "client")]
+mod partli;
 mod proptests;
 #[cfg(feature = "client")]
 mod retries;

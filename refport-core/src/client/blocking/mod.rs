@@ -23,8 +23,8 @@ mod runtime;
 
 use self::runtime::Runtime;
 use super::{
+    BuildError, Client, ClientBuilder,
     builder::{self, sealed::Connected},
-    {BuildError, Client, ClientBuilder},
 };
 use crate::{
     EmbedToken, EmbedTokenRequest, Error, Lead, LeadResponse, Sale, SaleResponse, track::Outcome,

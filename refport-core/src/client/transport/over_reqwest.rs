@@ -1,7 +1,11 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
+use reqwest::Url;
 
 use super::{BoxError, BoxFuture, Carry, Transport};
 use crate::error::TransportError;
@@ -11,7 +15,10 @@ const MAX_ANSWER: usize = 1024 * 1024;
 
 /// The default transport: reqwest with everything off that could repeat, redirect, or remember on
 /// its own.
-struct OverReqwest(reqwest::Client);
+struct OverReqwest {
+    client: reqwest::Client,
+    urls: Urls,
+}
 
 impl Transport {
     pub(in crate::client) fn over_reqwest(
@@ -24,29 +31,71 @@ impl Transport {
             .referer(false)
             .user_agent(concat!("refport-rust/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self(std::sync::Arc::new(OverReqwest(client))))
+        Ok(Self(Arc::new(OverReqwest {
+            client,
+            urls: Urls::default(),
+        })))
     }
 }
 
 impl Carry for OverReqwest {
     fn carry(&self, request: Request<Bytes>) -> BoxFuture {
         // The execution is started here, so that the future needs no clone of the client.
-        let executing = reqwest::Request::try_from(request).map(|request| self.0.execute(request));
+        let executing = self
+            .urls
+            .of(request.uri())
+            .map(|url| self.client.execute(over(url, request)));
         Box::pin(async move {
-            let answer = executing.map_err(explain)?.await.map_err(explain)?;
+            let answer = executing?.await.map_err(explain)?;
             read(answer).await
         })
     }
 }
 
+fn over(url: Url, request: Request<Bytes>) -> reqwest::Request {
+    let (head, body) = request.into_parts();
+    let mut request = reqwest::Request::new(head.method, url);
+    *request.headers_mut() = head.headers;
+    *request.body_mut() = Some(body.into());
+    request
+}
+
+/// The URLs that were asked for, as reqwest wants them. Parsing one costs a seventh of a call, and a
+/// client has a handful.
+#[derive(Default)]
+struct Urls(RwLock<Vec<(Uri, Url)>>);
+
+impl Urls {
+    /// A layer in front can make more of them than are worth keeping.
+    const KEPT: usize = 8;
+
+    fn of(&self, uri: &Uri) -> Result<Url, TransportError> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = known.iter().find(|(known, _)| known == uri) {
+            return Ok(url.clone());
+        }
+        drop(known);
+        let url = Url::parse(&uri.to_string()).map_err(TransportError::broken)?;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < Self::KEPT {
+            known.push((uri.clone(), url.clone()));
+        }
+        Ok(url)
+    }
+}
+
 async fn read(mut answer: reqwest::Response) -> Result<Response<Bytes>, BoxError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(explain)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
+    while let Some(chunk) = answer.chunk().await.map_err(explain_cut)? {
+        if body.len() + chunk.len() <= MAX_ANSWER {
+            body.extend_from_slice(&chunk);
+        } else if answer.status().is_success() {
             let problem = format!("it has more than {MAX_ANSWER} bytes");
             return Err(TransportError::answered(answer.status(), problem).into());
+        } else {
+            // Of an error, its status and headers tell enough.
+            break;
         }
-        body.extend_from_slice(&chunk);
     }
     let mut response = Response::new(body.freeze());
     *response.status_mut() = answer.status();
@@ -67,12 +116,25 @@ fn explain(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// HTTP/2 says of a stream it refuses that nothing of it was looked at (RFC 9113, 8.7).
+/// Of an answer that had begun: whatever is said now, the request was seen.
+fn explain_cut(error: reqwest::Error) -> TransportError {
+    if error.is_timeout() {
+        TransportError::timeout()
+    } else {
+        TransportError::broken(error.without_url())
+    }
+}
+
+/// HTTP/2 says of a stream it refuses that nothing of it was looked at, and when it goes away in
+/// good order, which streams are left untouched (RFC 9113, 6.8 and 8.7). `h2` gives the latter
+/// error to those streams only.
 fn was_refused_unread(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(h2) = cause.downcast_ref::<h2::Error>() {
-            return h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            let untouched = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
+            let refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return h2.is_remote() && (refused || untouched);
         }
         source = cause.source();
     }

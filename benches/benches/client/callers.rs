@@ -1,0 +1,82 @@
+//! The client under test and the call that an application would write without it.
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::bail;
+use refport_core::{ClickId, Refport, Sale, SaleResponse};
+
+const KEY: &str = "rk_test_0123456789abcdef0123456789abcdef";
+
+/// Who reports the sale.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    Refport(Refport),
+    /// reqwest as its documentation shows it, with the settings of our default transport.
+    Bare(reqwest::Client, String),
+}
+
+impl Caller {
+    pub(super) fn new(who: &str, url: &str) -> anyhow::Result<Self> {
+        Ok(match who {
+            "refport" => Self::Refport(Refport::builder(KEY).base_url(url).build()?),
+            "bare" => Self::Bare(bare_client()?, format!("{url}/api/track/sale")),
+            _ => bail!("there is no caller `{who}`"),
+        })
+    }
+
+    /// As patient as a test needs that waits for an answer that does not come.
+    pub(super) fn patient(who: &str, url: &str) -> anyhow::Result<Self> {
+        const LONG: Duration = Duration::from_secs(600);
+        Ok(match who {
+            "parked" => Self::Refport(
+                Refport::builder(KEY)
+                    .transport(tower::service_fn(|_| never()))
+                    .attempt_timeout(LONG)
+                    .total_timeout(LONG)
+                    .build()?,
+            ),
+            "refport" => Self::Refport(
+                Refport::builder(KEY)
+                    .base_url(url)
+                    .attempt_timeout(LONG)
+                    .total_timeout(LONG)
+                    .build()?,
+            ),
+            other => Self::new(other, url)?,
+        })
+    }
+
+    pub(super) async fn sale(&self) -> anyhow::Result<SaleResponse> {
+        Ok(match self {
+            Self::Refport(refport) => refport.track.sale(sale()).await?,
+            Self::Bare(client, url) => {
+                let request = client.post(url).bearer_auth(KEY).json(&sale());
+                request.send().await?.error_for_status()?.json().await?
+            }
+        })
+    }
+}
+
+async fn never() -> Result<http::Response<bytes::Bytes>, std::convert::Infallible> {
+    std::future::pending().await
+}
+
+fn bare_client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent("refport-rust/0.1.0")
+        .build()
+}
+
+fn sale() -> Sale {
+    let click_id = ClickId::from_str("clk_01h455vb4pex5vsknk084sn02q").expect("a click ID");
+    Sale::new(click_id, "user_001", 4900)
+        .currency("usd")
+        .event_name("Purchase")
+        .invoice_id("inv_001")
+        .payment_processor("stripe")
+        .customer_email("ada@example.com")
+}

@@ -1,0 +1,162 @@
+//! The rows of the table, with their bounds.
+
+use std::env;
+
+use anyhow::ensure;
+use refport_bench::{
+    child::{self, Count, Server},
+    table::Table,
+    usage,
+};
+
+use super::{
+    dub::Dub,
+    runs::{Calls, Waiting},
+};
+
+/// Many enough for the pools to matter, as the goals are stated.
+const IN_FLIGHT: u64 = 64;
+
+pub(super) fn all(table: &mut Table) -> anyhow::Result<()> {
+    let server = Server::start("answering-server")?;
+    counts(table, server.url())?;
+    time(table, server.url(), 10_000, 1)?;
+    let refport = time(table, server.url(), 20_000, IN_FLIGHT)?;
+    beside_dub(table, server.url(), &refport)?;
+    drop(server);
+    in_flight(table)
+}
+
+fn counts(table: &mut Table, url: &str) -> anyhow::Result<()> {
+    const INSTRUCTIONS: &str = "instructions, refport : bare reqwest";
+    const ALLOCATIONS: &str = "allocations a call, refport - bare reqwest";
+    let is_ci = env::var_os("CI").is_some();
+    match both_per_call(Count::Instructions, url)? {
+        Some((refport, bare)) => {
+            let detail = format!("{refport:.0} : {bare:.0} a call");
+            table.at_most(INSTRUCTIONS, refport / bare, 1.05, detail);
+        }
+        None => table.skip(INSTRUCTIONS, "valgrind is not here", is_ci),
+    }
+    match both_per_call(Count::Allocations, url)? {
+        Some((refport, bare)) => {
+            let detail = format!("{refport:.1} - {bare:.1}");
+            table.at_most(ALLOCATIONS, refport - bare, 4.0, detail);
+        }
+        None => table.skip(ALLOCATIONS, "valgrind is not here", is_ci),
+    }
+    Ok(())
+}
+
+fn both_per_call(what: Count, url: &str) -> anyhow::Result<Option<(f64, f64)>> {
+    let refport = per_call(what, "refport", url)?;
+    let bare = per_call(what, "bare", url)?;
+    Ok(refport.zip(bare))
+}
+
+/// The difference of two runs, in which starting and warming up cancel.
+fn per_call(what: Count, who: &str, url: &str) -> anyhow::Result<Option<f64>> {
+    const CALLS: u64 = 2000;
+    let once = child::count(what, &["calls", who, url, &CALLS.to_string(), "1"])?;
+    let twice = child::count(what, &["calls", who, url, &(2 * CALLS).to_string(), "1"])?;
+    Ok(once
+        .zip(twice)
+        .map(|(once, twice)| (twice - once) as f64 / CALLS as f64))
+}
+
+fn calls(who: &str, url: &str, calls: u64, in_flight: u64) -> anyhow::Result<Calls> {
+    let (calls, in_flight) = (calls.to_string(), in_flight.to_string());
+    child::report(&mut child::this(&["calls", who, url, &calls, &in_flight])?)
+}
+
+/// Time of both, in turns. Gives ours.
+fn time(table: &mut Table, url: &str, count: u64, in_flight: u64) -> anyhow::Result<Calls> {
+    let (mut refport, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        refport.push(calls("refport", url, count, in_flight)?);
+        bare.push(calls("bare", url, count, in_flight)?);
+    }
+    let (refport, bare) = (median(refport), median(bare));
+    table.informs(
+        &format!("CPU at {in_flight} in flight, refport : bare reqwest"),
+        refport.cpu_seconds / bare.cpu_seconds,
+        format!(
+            "{:.3} : {:.3} s per 10,000 calls; {:.0} : {:.0} calls/s",
+            refport.cpu_per_10k(),
+            bare.cpu_per_10k(),
+            refport.per_second(),
+            bare.per_second()
+        ),
+    );
+    Ok(refport)
+}
+
+fn median(mut runs: Vec<Calls>) -> Calls {
+    runs.sort_by(|a, b| a.cpu_seconds.total_cmp(&b.cpu_seconds));
+    runs[runs.len() / 2]
+}
+
+fn beside_dub(table: &mut Table, url: &str, refport: &Calls) -> anyhow::Result<()> {
+    const NAMES: [&str; 2] = ["CPU, dub SDK : refport", "calls/s, refport : dub SDK"];
+    let dub = match Dub::install()? {
+        Ok(dub) => dub,
+        Err(why) => {
+            NAMES.iter().for_each(|name| table.skip(name, &why, false));
+            return Ok(());
+        }
+    };
+    let runs = (0..3).map(|_| dub.run(url, 6000, IN_FLIGHT));
+    let dub = median(runs.collect::<Result<_, _>>()?);
+    let (slow, fast) = (dub.cpu_per_10k(), refport.cpu_per_10k());
+    let detail = format!("{slow:.2} : {fast:.3} s per 10,000 calls at {IN_FLIGHT} in flight");
+    table.at_least(NAMES[0], slow / fast, 50.0, detail);
+    let (fast, slow) = (refport.per_second(), dub.per_second());
+    let detail = format!("{fast:.0} : {slow:.0} at {IN_FLIGHT} in flight");
+    table.at_least(NAMES[1], fast / slow, 40.0, detail);
+    Ok(())
+}
+
+/// Ten thousand calls that wait.
+fn in_flight(table: &mut Table) -> anyhow::Result<()> {
+    const CALLS: u64 = 10_000;
+    let parked = waiting("parked", "", CALLS)?;
+    table.at_most(
+        "KiB a call in flight, over a transport that waits",
+        parked.kib_per_call(),
+        4.0,
+        format!("{CALLS} calls"),
+    );
+    let files = usage::allow_open_files(CALLS + 100);
+    if files < CALLS + 100 {
+        let why = format!("{CALLS} sockets do not fit into {files} open files");
+        table.skip("10,000 calls to a dead service", &why, false);
+        return Ok(());
+    }
+    let (refport, bare) = (unanswered("refport", CALLS)?, unanswered("bare", CALLS)?);
+    table.at_most(
+        "% of a CPU while 10,000 calls wait on a dead service",
+        100.0 * refport.cpu_share(),
+        1.0,
+        format!("{:.6} s in {:.1} s", refport.cpu_seconds, refport.seconds),
+    );
+    table.at_most(
+        "KiB a call in flight, each with its connection",
+        refport.kib_per_call(),
+        32.0,
+        format!("bare reqwest {:.2}", bare.kib_per_call()),
+    );
+    Ok(())
+}
+
+/// On real sockets, against a server that accepts and never answers.
+fn unanswered(who: &str, calls: u64) -> anyhow::Result<Waiting> {
+    let server = Server::start("dead-server")?;
+    let waited = waiting(who, server.url(), calls)?;
+    let held: u64 = server.stop()?.trim().parse()?;
+    ensure!(held >= calls, "only {held} calls reached the dead service");
+    Ok(waited)
+}
+
+fn waiting(who: &str, url: &str, calls: u64) -> anyhow::Result<Waiting> {
+    child::report(&mut child::this(&["waiting", who, url, &calls.to_string()])?)
+}

@@ -1,0 +1,5 @@
+//! What the benches share: counting what a process uses, child processes, and the table of ratios.
+
+pub mod child;
+pub mod table;
+pub mod usage;

@@ -1,0 +1,106 @@
+//! The client of Partli: `partli.track.lead(…)`, `partli.track.sale(…)`.
+
+mod track;
+
+use super::{
+    build_error::BuildError,
+    builder::{self, Client, ClientBuilder, sealed::Connected},
+};
+use crate::CookieName;
+
+pub use self::track::PartliTrack;
+
+/// Settings of a [`Partli`] client.
+pub type PartliBuilder = ClientBuilder<Partli>;
+
+/// The client of the [Partli](https://partli.app) service, and of a `refport-server` of your own.
+///
+/// It has the shape, the time budgets and the repeats of [`Refport`](crate::Refport), and takes
+/// the same [`Sale`](crate::Sale) and [`Lead`](crate::Lead). What differs is the service:
+///
+/// | | Refport | Partli |
+/// |---|---|---|
+/// | cookie | `refp_id` | `pref_cid` ([`COOKIE_NAME`](Self::COOKIE_NAME)) |
+/// | environment | `REFPORT_API_KEY`, … | `PARTLI_API_KEY`, … ([`from_env`](Self::from_env)) |
+/// | a click | required | optional: without one nobody is paid |
+/// | a sale's invoice ID | recommended | required |
+/// | a repeat | counts a sale with an invoice ID once | counts sales and leads once |
+/// | default currency | `usd` | `USD` |
+/// | default event name of a sale | `Purchase` | `sale` |
+/// | an unknown click | an error | an answer that says so |
+/// | answer | the sale, its commission | the event's ID, whether it was attributed |
+///
+/// So all its calls are repeated like Refport's sale with an invoice ID, and
+/// [`repeat_leads`](ClientBuilder::repeat_leads) changes nothing. Its keys begin with `pk_live_`
+/// and are secret, whatever that prefix means elsewhere.
+///
+/// ```no_run
+/// use refport_core::{ClickId, Lead, Partli, Sale};
+///
+/// # async fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
+/// let partli = Partli::from_env()?; // PARTLI_API_KEY
+///
+/// let lead = Lead::new(click_id.clone(), "Sign Up", "user_001");
+/// partli.track.lead(lead).await?;
+///
+/// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+/// let answer = partli.track.sale(sale).await?;
+/// println!("event {:?}, attributed: {}", answer.event_id, answer.attributed);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Partli {
+    /// Reports leads and sales.
+    pub track: PartliTrack,
+}
+
+impl Partli {
+    /// Where the Partli service lives.
+    pub const DEFAULT_BASE_URL: &str = "https://partli.app";
+
+    /// The cookie in which Partli's click ID lands: `pref_cid`.
+    pub const COOKIE_NAME: CookieName = CookieName::PARTLI;
+
+    /// A client with the defaults for the Partli service.
+    ///
+    /// # Errors
+    ///
+    /// When the key is blank or cannot stand in a header, or TLS cannot be set up (a slim image
+    /// without `ca-certificates`, for one).
+    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
+        Self::builder(api_key).build()
+    }
+
+    /// A client with settings of your own.
+    pub fn builder(api_key: impl Into<String>) -> PartliBuilder {
+        PartliBuilder::new(api_key.into())
+    }
+
+    /// A client as the environment says: `PARTLI_API_KEY`, `PARTLI_BASE_URL` where the service is
+    /// not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL), and `PARTLI_ALLOW_HTTP=1` where that is
+    /// plain http on another host ([`ClientBuilder::allow_http`]).
+    ///
+    /// # Errors
+    ///
+    /// When `PARTLI_API_KEY` is not set, and as [`new`](Self::new).
+    pub fn from_env() -> Result<Self, BuildError> {
+        PartliBuilder::from_env()?.build()
+    }
+}
+
+impl Client for Partli {}
+
+impl builder::sealed::Client for Partli {
+    const DEFAULT_BASE_URL: &'static str = Self::DEFAULT_BASE_URL;
+    const KEY_VARIABLE: &'static str = "PARTLI_API_KEY";
+    const URL_VARIABLE: &'static str = "PARTLI_BASE_URL";
+    const HTTP_VARIABLE: &'static str = "PARTLI_ALLOW_HTTP";
+
+    fn over(Connected { endpoint, base }: Connected) -> Self {
+        Self {
+            track: PartliTrack::new(endpoint, &base),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The services that this crate has a client of.
+
+use super::{Destination, Reporting};
+use crate::{CookieName, Lead, Partli, Refport, Sale};
+
+/// By the name `refport` and the cookie `refp_id`. It counts nothing without a click.
+impl Destination for Refport {
+    fn name(&self) -> &'static str {
+        "refport"
+    }
+
+    fn cookie_name(&self) -> CookieName {
+        CookieName::REFPORT
+    }
+
+    fn needs_click(&self) -> bool {
+        true
+    }
+
+    fn report_lead(&self, lead: Lead) -> Reporting<'_> {
+        Box::pin(async { Ok(self.track.report_lead(lead).await?.map(Into::into)) })
+    }
+
+    fn report_sale(&self, sale: Sale) -> Reporting<'_> {
+        Box::pin(async { Ok(self.track.report_sale(sale).await?.map(Into::into)) })
+    }
+}
+
+/// By the name `partli` and the cookie `pref_cid`. It takes reports without a click, which it may
+/// attribute by the customer.
+impl Destination for Partli {
+    fn name(&self) -> &'static str {
+        "partli"
+    }
+
+    fn cookie_name(&self) -> CookieName {
+        Self::COOKIE_NAME
+    }
+
+    fn report_lead(&self, lead: Lead) -> Reporting<'_> {
+        Box::pin(async { Ok(self.track.report_lead(lead).await?.map(Into::into)) })
+    }
+
+    fn report_sale(&self, sale: Sale) -> Reporting<'_> {
+        Box::pin(async { Ok(self.track.report_sale(sale).await?.map(Into::into)) })
+    }
+}

@@ -1,0 +1,166 @@
+//! A peer that speaks just enough HTTP/2 (RFC 9113) to do it wrongly.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{
+    peer::{Peer, Seen},
+    rows::ACCEPTED,
+    tls::Certificate,
+};
+
+const NO_ERROR: u32 = 0;
+const INTERNAL_ERROR: u32 = 2;
+const REFUSED_STREAM: u32 = 7;
+
+/// What a peer does with a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    Answer,
+    Silence,
+    /// Refuses the stream, unread.
+    Refuse,
+    /// Answers, and refuses the stream in the middle of that.
+    AnswerHalfAndRefuse,
+    /// Gives the stream up.
+    Abort,
+    /// Says that it goes and took no stream.
+    GoAwayBefore,
+    /// The same, because of an error.
+    GoAwayBroken,
+    /// Says that it goes after this stream, and goes at once.
+    GoAwayAndClose,
+    /// Says that it goes after this stream, and answers it.
+    GoAwayAndAnswer,
+}
+
+/// One that does `first` at the first request, `then` at all others.
+pub(super) async fn peer(first: Act, then: Act, certificate: &Certificate) -> Peer {
+    let acceptor = certificate.acceptor();
+    Peer::listening(move |stream, seen| talk(stream, acceptor.clone(), seen, [first, then])).await
+}
+
+async fn talk(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    seen: Arc<Seen>,
+    [first, then]: [Act; 2],
+) -> io::Result<()> {
+    const PREFACE: usize = 24;
+    let mut link = Link(acceptor.accept(stream).await?);
+    link.0.read_exact(&mut [0; PREFACE]).await?;
+    link.send(Frame::SETTINGS, 0, 0, &[]).await?;
+    loop {
+        let frame = link.next().await?;
+        if frame.kind == Frame::SETTINGS && frame.flags & Frame::ACK == 0 {
+            link.send(Frame::SETTINGS, Frame::ACK, 0, &[]).await?;
+        }
+        if !frame.ends_request() {
+            continue;
+        }
+        let act = if seen.request() == 0 { first } else { then };
+        link.act(act, frame.stream).await?;
+        if matches!(act, Act::GoAwayAndClose) {
+            return link.0.shutdown().await;
+        }
+    }
+}
+
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Frame {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+
+    const ACK: u8 = 1;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
+
+    const fn ends_request(&self) -> bool {
+        matches!(self.kind, Self::DATA | Self::HEADERS) && self.flags & Self::END_STREAM != 0
+    }
+}
+
+struct Link(TlsStream<TcpStream>);
+
+impl Link {
+    async fn act(&mut self, act: Act, stream: u32) -> io::Result<()> {
+        match act {
+            Act::Answer => self.answer(stream).await,
+            Act::Silence => Ok(()),
+            Act::Refuse => self.reset(stream, REFUSED_STREAM).await,
+            Act::AnswerHalfAndRefuse => {
+                self.begin_answer(stream).await?;
+                self.reset(stream, REFUSED_STREAM).await
+            }
+            Act::Abort => self.reset(stream, INTERNAL_ERROR).await,
+            Act::GoAwayBefore => self.go_away(0, NO_ERROR).await,
+            Act::GoAwayBroken => self.go_away(0, INTERNAL_ERROR).await,
+            Act::GoAwayAndClose => self.go_away(stream, NO_ERROR).await,
+            Act::GoAwayAndAnswer => {
+                self.go_away(stream, NO_ERROR).await?;
+                self.answer(stream).await
+            }
+        }
+    }
+
+    async fn begin_answer(&mut self, stream: u32) -> io::Result<()> {
+        const STATUS_200: u8 = 0x88; // in HPACK's static table
+        self.send(Frame::HEADERS, Frame::END_HEADERS, stream, &[STATUS_200])
+            .await
+    }
+
+    async fn answer(&mut self, stream: u32) -> io::Result<()> {
+        self.begin_answer(stream).await?;
+        self.send(Frame::DATA, Frame::END_STREAM, stream, ACCEPTED.as_bytes())
+            .await
+    }
+
+    async fn reset(&mut self, stream: u32, reason: u32) -> io::Result<()> {
+        self.send(Frame::RST_STREAM, 0, stream, &reason.to_be_bytes())
+            .await
+    }
+
+    async fn go_away(&mut self, last: u32, reason: u32) -> io::Result<()> {
+        let body = [last.to_be_bytes(), reason.to_be_bytes()].concat();
+        self.send(Frame::GOAWAY, 0, 0, &body).await
+    }
+
+    async fn send(&mut self, kind: u8, flags: u8, stream: u32, body: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let mut frame = length[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(body);
+        self.0.write_all(&frame).await?;
+        self.0.flush().await
+    }
+
+    /// The next frame's head; its body is thrown away.
+    async fn next(&mut self) -> io::Result<Frame> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).await?;
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        let length = u32::from_be_bytes([0, a, b, c]);
+        self.0
+            .read_exact(&mut vec![0; length.try_into().unwrap()])
+            .await?;
+        Ok(Frame {
+            kind,
+            flags,
+            stream: u32::from_be_bytes(stream),
+        })
+    }
+}
