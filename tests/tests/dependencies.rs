@@ -16,14 +16,7 @@ const HEAVY: [&str; 7] = [
 fn heavy_in(arguments: &[&str]) -> Vec<String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
-        "tree",
-        "--offline",
-        "-e",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
+        "tree", "--locked", "-e", "normal", "--prefix", "none", "--format", "{p}",
     ]);
     let output = cargo.args(arguments).output().unwrap();
     assert!(

@@ -2,7 +2,8 @@
 //! to them is seen in review.
 //!
 //! Listed from rustdoc's JSON, whose format belongs to one version of Rust: another one than that
-//! of `public-api` in the workspace's manifest needs another version there.
+//! of `public-api` in the workspace's manifest needs another version there, and skips the test
+//! aloud outside of CI.
 #![cfg(unix)]
 
 use std::{
@@ -13,11 +14,13 @@ use std::{
     process::Command,
 };
 
-const CRATES: [&str; 4] = [
-    "refport-core",
-    "refport-tower",
-    "refport-axum",
-    "refport-actix",
+/// The crates, and the features that show all of their API. `native-tls` shows nothing more, and
+/// wants the system's headers.
+const CRATES: [(&str, &str); 4] = [
+    ("refport-core", "rustls,metrics,blocking,test-util"),
+    ("refport-tower", ""),
+    ("refport-axum", "rustls"),
+    ("refport-actix", "rustls"),
 ];
 
 const UPDATE: &str = "UPDATE_PUBLIC_API=1 cargo test -p refport-tests --test public_api";
@@ -28,10 +31,21 @@ const SHOWN: usize = 20;
 #[test]
 fn the_public_api_is_the_one_written_down() {
     let rustdoc = stable_rustdoc();
-    let changes: Vec<String> = CRATES
-        .iter()
-        .filter_map(|name| compare(name, &public_items(name, &rustdoc)))
-        .collect();
+    let mut changes = Vec::new();
+    for (name, features) in CRATES {
+        match public_items(name, features, &rustdoc) {
+            Ok(items) => changes.extend(compare(name, &items)),
+            Err(error) if env::var_os("CI").is_none() => {
+                eprintln!(
+                    "skipped: this Rust's rustdoc JSON is not what `public-api` reads: {error}"
+                );
+                return;
+            }
+            Err(error) => {
+                panic!("rustdoc's JSON needs the Rust version that `public-api` reads: {error}")
+            }
+        }
+    }
     assert!(
         changes.is_empty(),
         "the public API is not the one written down\n\n{}\nif that is meant: {UPDATE}",
@@ -69,26 +83,22 @@ fn difference(written: &str, found: &str) -> String {
     lines
 }
 
-/// The crate's public items with all its features, one a line. What is derived, automatic or
-/// blanket is left out.
-fn public_items(name: &str, rustdoc: &Path) -> String {
-    let items = public_api::Builder::from_rustdoc_json(document(name, rustdoc))
+/// The crate's public items, one a line. What is derived, automatic or blanket is left out.
+fn public_items(name: &str, features: &str, rustdoc: &Path) -> Result<String, public_api::Error> {
+    let items = public_api::Builder::from_rustdoc_json(document(name, features, rustdoc))
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
         .omit_auto_derived_impls(true)
-        .build();
-    let items = items.unwrap_or_else(|error| {
-        panic!("rustdoc's JSON needs the Rust version that `public-api` reads: {error}")
-    });
-    items.items().map(|item| format!("{item}\n")).collect()
+        .build()?;
+    Ok(items.items().map(|item| format!("{item}\n")).collect())
 }
 
 /// Has rustdoc write the crate's JSON and answers where it is.
-fn document(name: &str, rustdoc: &Path) -> PathBuf {
+fn document(name: &str, features: &str, rustdoc: &Path) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["rustdoc", "--quiet", "--offline", "--lib", "--all-features"])
-        .args(["-p", name, "--target-dir"])
+        .args(["rustdoc", "--quiet", "--locked", "--lib", "-p", name])
+        .args(["--features", features, "--target-dir"])
         .arg(target())
         .args(["--", "-Z", "unstable-options", "--output-format", "json"])
         .args(["--cap-lints", "allow"])

@@ -64,7 +64,7 @@ fn free_address() -> String {
         .to_string()
 }
 
-/// A crate like a user's, but for the versions: those of our lock file, so that nothing is fetched.
+/// A crate like a user's, but for the versions: those of our lock file.
 fn build(root: &Path, folder: &Path, programs: &[(&str, String, String)]) -> Vec<PathBuf> {
     let path = |name: &str| root.join(name).display().to_string();
     let manifest = format!(
@@ -98,7 +98,7 @@ fn build(root: &Path, folder: &Path, programs: &[(&str, String, String)]) -> Vec
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--quiet", "--offline", "--target-dir"])
+        .args(["build", "--quiet", "--target-dir"])
         .arg(target)
         .current_dir(folder);
     assert!(
