@@ -30,7 +30,11 @@ pub fn report<R: DeserializeOwned>(command: &mut Command) -> anyhow::Result<R> {
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("starting {}", command.get_program().display()))?;
-    ensure!(output.status.success(), "a run ended with {}", output.status);
+    ensure!(
+        output.status.success(),
+        "a run ended with {}",
+        output.status
+    );
     serde_json::from_slice(&output.stdout).context("reading what a run reports")
 }
 

@@ -158,5 +158,10 @@ fn unanswered(who: &str, calls: u64) -> anyhow::Result<Waiting> {
 }
 
 fn waiting(who: &str, url: &str, calls: u64) -> anyhow::Result<Waiting> {
-    child::report(&mut child::this(&["waiting", who, url, &calls.to_string()])?)
+    child::report(&mut child::this(&[
+        "waiting",
+        who,
+        url,
+        &calls.to_string(),
+    ])?)
 }

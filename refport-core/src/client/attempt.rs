@@ -38,7 +38,8 @@ impl Attempt<'_> {
 impl<'a> Service<Call> for Attempt<'a> {
     type Response = Response<Bytes>;
     type Error = TransportError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         Poll::Ready(Ok(()))

@@ -27,7 +27,7 @@ pub(super) enum Problem {
         expect(dead_code, reason = "TLS is the transport's affair")
     )]
     #[error(
-        "the base URL asks for https, but refport-core was built without its feature `rustls` or `native-tls`"
+        "the base URL asks for https, but refport-core was built without one of its features `rustls`, `rustls-ring` and `native-tls`"
     )]
     NoTls,
     #[cfg_attr(

@@ -256,7 +256,13 @@ impl<C: Client> ClientBuilder<C> {
 
 #[cfg(feature = "reqwest")]
 fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, BuildError> {
-    if base.is_https() && cfg!(not(any(feature = "rustls", feature = "native-tls"))) {
+    if base.is_https()
+        && cfg!(not(any(
+            feature = "rustls",
+            feature = "rustls-ring",
+            feature = "native-tls"
+        )))
+    {
         return Err(Problem::NoTls.into());
     }
     Transport::over_reqwest(settings.connect_timeout)

@@ -7,14 +7,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, timeout_at};
-use tower::{
-    ServiceExt,
-    retry::{
-        Retry,
-        backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
-        budget::TpsBudget,
-    },
+use tower::retry::{
+    Retry,
+    backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
+    budget::TpsBudget,
 };
+use tower_service::Service;
 
 use super::{
     answer,
@@ -79,8 +77,9 @@ impl Endpoint {
 
     /// Any answer, an error status included, within the time of the whole call.
     async fn send(&self, call: Call, made: &AtomicU32) -> Result<Response<Bytes>, Error> {
-        let deadline = Instant::now() + self.0.settings.total_timeout;
-        if let Some(asked) = self.0.pause.at(Instant::now())
+        let now = Instant::now();
+        let deadline = now + self.0.settings.total_timeout;
+        if let Some(asked) = self.0.pause.at(now)
             && asked.until >= deadline
         {
             return Err(Error::Api(refused_for(asked)));
@@ -90,7 +89,8 @@ impl Endpoint {
             made,
         };
         let policy = RetryPolicy::new(&self.0, self.backoff(), deadline);
-        let answer = Retry::new(policy, attempt).oneshot(call);
+        // An attempt is always ready, so nothing has to be waited for before.
+        let answer = Retry::new(policy, attempt).call(call);
         match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error.into_error()),

@@ -20,6 +20,8 @@ const SALE: &str = r#"{"sale":{"id":"sale_1","amount":4900,"commissionAmount":49
 struct Service {
     url: String,
     seen: Arc<Mutex<Vec<String>>>,
+    /// Connections that have given their answers.
+    done: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Service {
@@ -27,14 +29,25 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&seen);
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (log, kept) = (Arc::clone(&seen), Arc::clone(&done));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let log = Arc::clone(&log);
-                thread::spawn(move || answer(&stream, body, answers_a_connection, &log));
+                let (log, kept) = (Arc::clone(&log), Arc::clone(&kept));
+                thread::spawn(move || {
+                    answer(&stream, body, answers_a_connection, &log);
+                    kept.lock().unwrap().push(stream);
+                });
             }
         });
-        Self { url, seen }
+        Self { url, seen, done }
+    }
+
+    /// Waits until a connection has given its answers, and closes it.
+    fn close_connection(&self) {
+        while self.done.lock().unwrap().pop().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn client(&self) -> Refport {
@@ -60,8 +73,6 @@ fn answer(mut stream: &TcpStream, body: &str, times: usize, log: &Mutex<Vec<Stri
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
         let _ = stream.write_all((head + body).as_bytes());
     }
-    // Long enough for the client's call to be over when the connection closes.
-    thread::sleep(Duration::from_millis(20));
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<String> {
@@ -140,7 +151,7 @@ fn connections_that_were_closed_between_two_calls_are_not_used() {
         let lead = Lead::new(click(), "Sign Up", "user_001");
         let answer = refport.track.lead(lead);
         assert!(answer.is_ok(), "round {round}: {answer:?}");
-        thread::sleep(Duration::from_millis(60));
+        service.close_connection();
     }
     assert_eq!(service.seen().len(), 10);
 }

@@ -348,7 +348,7 @@ fn the_key_stays_out_of_debug() {
 }
 
 /// The environment belongs to the process, so each case runs this test binary anew.
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
 #[test]
 fn from_env_reads_the_key_and_the_address() {
     let run = |key: Option<&str>, url: Option<&str>| {
@@ -376,7 +376,7 @@ fn from_env_reads_the_key_and_the_address() {
     assert!(run(Some(KEY), None).contains("https://app.refport.co/api/track/sale"));
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
 #[test]
 fn from_env_in_this_process() {
     if std::env::var_os("REFPORT_TEST_FROM_ENV").is_none() {

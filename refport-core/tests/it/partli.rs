@@ -283,7 +283,11 @@ fn from_env_reads_partlis_variables() {
         allowed.contains("http://partli.internal/api/track/sale"),
         "{allowed}"
     );
-    if cfg!(any(feature = "rustls", feature = "native-tls")) {
+    if cfg!(any(
+        feature = "rustls",
+        feature = "rustls-ring",
+        feature = "native-tls"
+    )) {
         assert!(run(&[key]).contains("https://partli.app/api/track/sale"));
     }
 }

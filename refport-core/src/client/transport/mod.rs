@@ -2,6 +2,8 @@
 
 #[cfg(feature = "reqwest")]
 mod over_reqwest;
+#[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
+mod ring;
 
 use std::{
     fmt,

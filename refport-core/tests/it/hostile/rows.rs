@@ -13,7 +13,10 @@ pub(super) const ACCEPTED: &str = r#"{"sale":{"id":"sale_1"}}"#;
 
 /// Whether the default transport speaks TLS here and takes the trust store from the environment.
 pub(super) const fn has_tls() -> bool {
-    cfg!(any(feature = "rustls", feature = "native-tls")) && cfg!(target_os = "linux")
+    cfg!(any(
+        feature = "rustls",
+        all(feature = "native-tls", not(feature = "rustls-ring"))
+    )) && cfg!(target_os = "linux")
 }
 
 /// A peer, and what comes of a sale that may be repeated and of one that may not: the outcome and
