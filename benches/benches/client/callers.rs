@@ -3,14 +3,14 @@
 use std::{str::FromStr, time::Duration};
 
 use anyhow::bail;
-use refport_core::{ClickId, Refport, Sale, SaleResponse};
+use refport_core::{ClickId, Refport, RefportBuilder, Sale, SaleResponse};
 
 const KEY: &str = "rk_test_0123456789abcdef0123456789abcdef";
 
 /// Who reports the sale.
 #[derive(Clone, Debug)]
 pub(super) enum Caller {
-    Refport(Refport),
+    Refport(Box<Refport>),
     /// reqwest as its documentation shows it, with the settings of our default transport.
     Bare(reqwest::Client, String),
 }
@@ -18,7 +18,7 @@ pub(super) enum Caller {
 impl Caller {
     pub(super) fn new(who: &str, url: &str) -> anyhow::Result<Self> {
         Ok(match who {
-            "refport" => Self::Refport(Refport::builder(KEY).base_url(url).build()?),
+            "refport" => Self::refport(Refport::builder(KEY).base_url(url))?,
             "bare" => Self::Bare(bare_client()?, format!("{url}/api/track/sale")),
             _ => bail!("there is no caller `{who}`"),
         })
@@ -27,23 +27,18 @@ impl Caller {
     /// As patient as a test needs that waits for an answer that does not come.
     pub(super) fn patient(who: &str, url: &str) -> anyhow::Result<Self> {
         const LONG: Duration = Duration::from_secs(600);
-        Ok(match who {
-            "parked" => Self::Refport(
-                Refport::builder(KEY)
-                    .transport(tower::service_fn(|_| never()))
-                    .attempt_timeout(LONG)
-                    .total_timeout(LONG)
-                    .build()?,
-            ),
-            "refport" => Self::Refport(
-                Refport::builder(KEY)
-                    .base_url(url)
-                    .attempt_timeout(LONG)
-                    .total_timeout(LONG)
-                    .build()?,
-            ),
-            other => Self::new(other, url)?,
-        })
+        let builder = Refport::builder(KEY)
+            .attempt_timeout(LONG)
+            .total_timeout(LONG);
+        match who {
+            "parked" => Self::refport(builder.transport(tower::service_fn(|_| never()))),
+            "refport" => Self::refport(builder.base_url(url)),
+            other => Self::new(other, url),
+        }
+    }
+
+    fn refport(builder: RefportBuilder) -> anyhow::Result<Self> {
+        Ok(Self::Refport(Box::new(builder.build()?)))
     }
 
     pub(super) async fn sale(&self) -> anyhow::Result<SaleResponse> {
