@@ -21,7 +21,13 @@ pub(super) fn read<A: DeserializeOwned>(answer: &Response<Bytes>) -> Result<A, E
     if !answer.status().is_success() {
         return Err(Error::Api(read_error(answer)));
     }
-    serde_json::from_slice(answer.body()).map_err(|error| {
+    // Text is checked once as a whole, which is cheaper than string by string.
+    let body = answer.body();
+    let parsed = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    parsed.map_err(|error| {
         let problem = describe(&error, answer);
         Error::Decode(DecodeError::new(answer.status(), problem))
     })

@@ -3,7 +3,7 @@ use std::{env, fmt, marker::PhantomData, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use secrecy::SecretString;
-use tower::retry::{backoff::ExponentialBackoffMaker, budget::TpsBudget};
+use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -156,7 +156,7 @@ impl<C: Client> ClientBuilder<C> {
     }
 
     /// The wait before the second attempt, and the longest one; it doubles from the one to the
-    /// other, with a jitter of up to a half. At least 1 ms.
+    /// other, with tower's jitter: up to a half, less on waits of whole seconds. At least 1 ms.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff = (first, longest);
         self
@@ -244,7 +244,6 @@ impl<C: Client> ClientBuilder<C> {
                 .into_iter()
                 .fold(transport, |inner, wrap| wrap(inner)),
             authorization: api_key.authorization(),
-            backoff: backoff(settings.backoff)?,
             budget: budget(settings.retry_budget)?,
             settings,
             pause: Pause::default(),
@@ -272,14 +271,6 @@ fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, B
 #[cfg(not(feature = "reqwest"))]
 fn default_transport(_: &BaseUrl, _: &Settings) -> Result<Transport, BuildError> {
     Err(Problem::NoTransport.into())
-}
-
-fn backoff((first, longest): (Duration, Duration)) -> Result<ExponentialBackoffMaker, BuildError> {
-    const JITTER: f64 = 0.5;
-    let first = first.max(Duration::from_millis(1));
-    let rng = tower::util::rng::HasherRng::default();
-    ExponentialBackoffMaker::new(first, longest.max(first), JITTER, rng)
-        .map_err(|_| Problem::TooSmall("backoff", "1 ms").into())
 }
 
 fn budget((per_second, share): (u32, f32)) -> Result<TpsBudget, BuildError> {

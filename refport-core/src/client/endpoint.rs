@@ -1,16 +1,20 @@
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU32},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, timeout_at};
-use tower::retry::{
-    Retry,
-    backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
-    budget::TpsBudget,
+use tower::{
+    retry::{
+        Retry,
+        backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
+        budget::TpsBudget,
+    },
+    util::rng::HasherRng,
 };
 use tower_service::Service;
 
@@ -34,7 +38,6 @@ pub(super) struct Shared {
     pub(super) transport: Transport,
     pub(super) authorization: HeaderValue,
     pub(super) settings: Settings,
-    pub(super) backoff: ExponentialBackoffMaker,
     pub(super) budget: TpsBudget,
     pub(super) pause: Pause,
     pub(super) on_error: Option<ErrorHook>,
@@ -99,8 +102,18 @@ impl Endpoint {
     }
 
     fn backoff(&self) -> ExponentialBackoff {
-        self.0.backoff.clone().make_backoff()
+        // A generator of its own, so that calls that fail together are not repeated together.
+        let (first, longest) = self.0.settings.backoff;
+        backoff_maker(first, longest).make_backoff()
     }
+}
+
+/// Doubling waits between the two, with a jitter of up to a half.
+fn backoff_maker(first: Duration, longest: Duration) -> ExponentialBackoffMaker {
+    const JITTER: f64 = 0.5;
+    let first = first.max(Duration::from_millis(1));
+    ExponentialBackoffMaker::new(first, longest.max(first), JITTER, HasherRng::default())
+        .expect("the first wait is above zero and not above the longest")
 }
 
 /// The answer that asked to wait, given again: nothing is sent before its time is over.

@@ -304,3 +304,17 @@ async fn the_hook_hears_of_each_failed_call_once() {
     refport.track.sale(sale_once()).await.unwrap();
     assert_eq!(*heard.lock().unwrap(), ["service answered 500"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_together_are_not_repeated_together() {
+    let script = Scripted::new([answer(500, "")]);
+    let (first, longest) = (Duration::from_millis(900), Duration::from_secs(4));
+    let refport = script.client(|builder| builder.max_attempts(2).backoff(first, longest));
+    let mut waits = std::collections::HashSet::new();
+    for _ in 0..8 {
+        let start = Instant::now();
+        refport.track.sale(sale_once()).await.unwrap_err();
+        waits.insert(start.elapsed().as_millis());
+    }
+    assert!(waits.len() > 1, "the same wait eight times: {waits:?}");
+}
