@@ -1,3 +1,4 @@
+use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
 use refport_core::{
     ClickId,
     capture::{Capture, Captured, Landing},
@@ -15,16 +16,28 @@ const ATTRIBUTES: [&str; 2] = [
 struct Visit<'a> {
     path: &'a str,
     query: Option<&'a str>,
-    cookies: &'a str,
+    headers: HeaderMap,
 }
 
 impl<'a> Visit<'a> {
-    fn new(url: &'a str, cookies: &'a str) -> Self {
+    /// A browser's navigation.
+    fn new(url: &'a str, cookies: HeaderValue) -> Self {
         let mut parts = url.splitn(2, '?');
+        let navigation = [
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        let headers = navigation
+            .map(|(name, value)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
+            })
+            .into_iter()
+            .chain([(COOKIE, cookies)]);
         Self {
             path: parts.next().unwrap_or_default(),
             query: parts.next(),
-            cookies,
+            headers: headers.collect(),
         }
     }
 
@@ -46,6 +59,9 @@ pub fn landing_url(data: &[u8]) {
         return;
     };
     let (url, cookies) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(cookies) = HeaderValue::from_str(cookies) else {
+        return;
+    };
     if !comes_over_http(url) {
         return;
     }
@@ -72,7 +88,9 @@ fn last_click_wins(visit: &Visit<'_>, https: bool) {
     let (Some(captured), Some(id)) = (captured, want) else {
         return;
     };
-    let cookie = captured.set_cookie().expect("a new click is written");
+    let [cookie] = captured.set_cookies() else {
+        panic!("a new click is written once: {captured:?}");
+    };
     assert!(cookie.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let (pair, attributes) = cookie.split_at(cookie.find(';').expect("has attributes"));
     assert_eq!(attributes, ATTRIBUTES[usize::from(https)]);
@@ -81,10 +99,10 @@ fn last_click_wins(visit: &Visit<'_>, https: bool) {
 }
 
 fn first_click_wins(visit: &Visit<'_>) {
-    let known = ClickId::from_cookie_header(visit.cookies).is_some();
+    let known = ClickId::from_cookie_headers(visit.headers.get_all(COOKIE)).is_some();
     if let Some(captured) = decide(&Capture::new().first_click_wins(), visit, false) {
         assert_eq!(captured.click_id().is_none(), known);
-        assert_eq!(captured.set_cookie().is_none(), known);
+        assert_eq!(captured.set_cookies().is_empty(), known);
     }
 }
 
@@ -98,7 +116,7 @@ fn clean_url(visit: &Visit<'_>) {
         return;
     };
     assert!(stays_here(redirect));
-    let next = Visit::new(redirect, "");
+    let next = Visit::new(redirect, HeaderValue::from_static(""));
     let mut rest = visit.pairs();
     rest.retain(|pair| !is_ours(pair));
     assert_eq!((next.path, next.pairs()), (visit.path, rest));
@@ -106,8 +124,8 @@ fn clean_url(visit: &Visit<'_>) {
 }
 
 fn decide(rules: &Capture, visit: &Visit<'_>, https: bool) -> Option<Captured> {
-    let landing = Landing::new("GET", visit.path, visit.query);
-    rules.decide(&landing.https(https).navigation(true), [visit.cookies])
+    let landing = Landing::new("GET", visit.path, visit.query, &visit.headers);
+    rules.decide(&landing.https(https))
 }
 
 /// Whether a browser that is sent to `url` stays on this host: it begins with one slash, and

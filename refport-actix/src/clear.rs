@@ -34,20 +34,24 @@ use refport_core::{capture::Capture, track::Acknowledged};
 /// # }
 /// ```
 ///
-/// The response's other cookies stay. Where a new click landed on this very request, the
-/// [`CaptureMiddleware`](crate::CaptureMiddleware) adds its cookie after this one, and the last
-/// one counts: the browser keeps the new click.
+/// The response's other cookies stay. Where a new click landed on this very request,
+/// [`CaptureMiddleware`](crate::CaptureMiddleware) writes its cookie in place of this one: the browser keeps
+/// the new click.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is put on a response"]
-pub struct ClearClickId(Option<HeaderValue>);
+pub struct ClearClickId(Vec<HeaderValue>);
 
 impl ClearClickId {
     /// Expires the cookie `refp_id` of this very host if `report` is acknowledged.
     pub fn after(report: &impl Acknowledged) -> Self {
-        Self(report.is_acknowledged().then(|| expired(&Capture::new())))
+        Self(if report.is_acknowledged() {
+            expired(&Capture::new())
+        } else {
+            Vec::new()
+        })
     }
 
-    /// Expires the cookie that `rules` write: its name, path and domain. Needed where those of
+    /// Expires the cookies that `rules` write: by their names, path and domain. Needed where those of
     /// your [`CaptureMiddleware`](crate::CaptureMiddleware) are not the default; make both from
     /// the same value.
     ///
@@ -65,20 +69,26 @@ impl ClearClickId {
     /// # }
     /// ```
     pub fn rules(self, rules: &Capture) -> Self {
-        Self(self.0.map(|_| expired(rules)))
+        Self(if self.0.is_empty() {
+            self.0
+        } else {
+            expired(rules)
+        })
     }
 
     /// Puts it on a response.
     #[must_use]
     pub fn on<B>(self, mut response: HttpResponse<B>) -> HttpResponse<B> {
-        if let Some(cookie) = self.0 {
+        for cookie in self.0 {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response
     }
 }
 
-fn expired(rules: &Capture) -> HeaderValue {
-    HeaderValue::from_str(&rules.clear_cookie())
+fn expired(rules: &Capture) -> Vec<HeaderValue> {
+    let cookies = rules.clear_cookies().into_iter().map(HeaderValue::try_from);
+    cookies
+        .collect::<Result<_, _>>()
         .expect("the rules write ASCII without control characters")
 }

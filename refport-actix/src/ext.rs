@@ -1,4 +1,4 @@
-use std::cell::Ref;
+use std::{borrow::Cow, cell::Ref};
 
 use actix_web::{
     HttpMessage, HttpRequest,
@@ -6,7 +6,7 @@ use actix_web::{
     guard::GuardContext,
     http::header::{COOKIE, HeaderMap},
 };
-use refport_core::{ClickIds, CookieName};
+use refport_core::{ClickIds, CookieName, consent};
 
 use crate::{ClickId, middleware};
 
@@ -36,6 +36,27 @@ pub trait ClickIdExt: sealed::Parts {
     /// `None` where the ID is [withheld](ClickIds::withhold).
     fn click_id_named(&self, name: &CookieName) -> Option<ClickId> {
         find(&self.extensions(), self.headers(), name)
+    }
+
+    /// The click IDs of all programs, for a report to several of them
+    /// (`refport_core::destination::FanOut`): what the middlewares left, and the default program's
+    /// as [`click_id`](Self::click_id) finds it. Cookies of other names need their middleware.
+    fn click_ids(&self) -> ClickIds {
+        let extensions = self.extensions();
+        ClickIds::collect(
+            extensions.get(),
+            extensions.get(),
+            self.headers().get_all(COOKIE),
+        )
+    }
+
+    /// The value of a cookie of yours, percent-decoded: for a consent gate. `None` where there is
+    /// none, or where it is not UTF-8.
+    ///
+    /// Unlike actix's own reader it finds it among malformed neighbours, and in every `Cookie`
+    /// header.
+    fn cookie_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        consent::cookie_value(name, self.headers().get_all(COOKIE))
     }
 }
 

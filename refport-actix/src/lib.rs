@@ -16,13 +16,15 @@ mod middleware;
 mod track;
 
 #[doc(hidden)]
-pub use self::middleware::{CaptureFuture, CaptureService, ClickIdService};
+pub use self::middleware::{
+    CaptureFuture, CaptureService, ClickIdService, ConsentFuture, ConsentService,
+};
 pub use self::{
     clear::ClearClickId,
     click_id::ClickId,
     error::ClickIdError,
     ext::ClickIdExt,
-    middleware::{CaptureMiddleware, ClickIdMiddleware},
+    middleware::{CaptureMiddleware, ClickIdMiddleware, ConsentMiddleware},
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
@@ -30,7 +32,8 @@ pub use self::{error::TrackError, track::Track};
 pub use refport_core::{
     self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
     LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
-    capture::Capture,
+    capture::{Capture, SameSite},
+    consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
 };
 #[cfg(feature = "client")]

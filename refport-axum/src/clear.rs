@@ -33,20 +33,24 @@ use refport_core::{capture::Capture, track::Acknowledged};
 /// # }
 /// ```
 ///
-/// The response's other cookies stay. Where a new click landed on this very request, the
-/// [`CaptureLayer`](crate::CaptureLayer) adds its cookie after this one, and the last one counts:
-/// the browser keeps the new click.
+/// The response's other cookies stay. Where a new click landed on this very request,
+/// [`CaptureLayer`](crate::CaptureLayer) writes its cookie in place of this one: the browser keeps
+/// the new click.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing unless it is part of the response"]
-pub struct ClearClickId(Option<HeaderValue>);
+pub struct ClearClickId(Vec<HeaderValue>);
 
 impl ClearClickId {
     /// Expires the cookie `refp_id` of this very host if `report` is acknowledged.
     pub fn after(report: &impl Acknowledged) -> Self {
-        Self(report.is_acknowledged().then(|| expired(&Capture::new())))
+        Self(if report.is_acknowledged() {
+            expired(&Capture::new())
+        } else {
+            Vec::new()
+        })
     }
 
-    /// Expires the cookie that `rules` write: its name, path and domain. Needed where those of
+    /// Expires the cookies that `rules` write: by their names, path and domain. Needed where those of
     /// your [`CaptureLayer`](crate::CaptureLayer) are not the default; make both from the same
     /// value.
     ///
@@ -63,12 +67,18 @@ impl ClearClickId {
     /// # }
     /// ```
     pub fn rules(self, rules: &Capture) -> Self {
-        Self(self.0.map(|_| expired(rules)))
+        Self(if self.0.is_empty() {
+            self.0
+        } else {
+            expired(rules)
+        })
     }
 }
 
-fn expired(rules: &Capture) -> HeaderValue {
-    HeaderValue::from_str(&rules.clear_cookie())
+fn expired(rules: &Capture) -> Vec<HeaderValue> {
+    let cookies = rules.clear_cookies().into_iter().map(HeaderValue::try_from);
+    cookies
+        .collect::<Result<_, _>>()
         .expect("the rules write ASCII without control characters")
 }
 
@@ -76,7 +86,7 @@ impl IntoResponseParts for ClearClickId {
     type Error = Infallible;
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        if let Some(cookie) = self.0 {
+        for cookie in self.0 {
             parts.headers_mut().append(SET_COOKIE, cookie);
         }
         Ok(parts)

@@ -19,7 +19,8 @@ pub use self::{rejection::TrackRejection, track::Track};
 pub use refport_core::{
     self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
     LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
-    capture::Capture,
+    capture::{Capture, SameSite},
+    consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
 };
 #[cfg(feature = "client")]

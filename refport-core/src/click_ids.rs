@@ -24,16 +24,28 @@ pub struct ClickIds {
 #[derive(Clone, Debug)]
 enum Entry {
     Present(ClickId),
+    Unsigned(ClickId),
     Withheld,
 }
 
 impl ClickIds {
-    /// The click ID of the program whose cookie is `name`.
+    /// The click ID of the program whose cookie is `name`. The default program's is the same under
+    /// each of its names.
     #[must_use]
     pub fn get(&self, name: &CookieName) -> Option<&ClickId> {
         match self.entry(name)? {
             Entry::Present(id) => Some(id),
-            Entry::Withheld => None,
+            Entry::Unsigned(_) | Entry::Withheld => None,
+        }
+    }
+
+    /// The ID that stands in the cookie `name` without the site's signature, where a layer checks
+    /// signatures: one that the site did not itself capture.
+    #[must_use]
+    pub fn unsigned(&self, name: &CookieName) -> Option<&ClickId> {
+        match self.entry(name)? {
+            Entry::Unsigned(id) => Some(id),
+            Entry::Present(_) | Entry::Withheld => None,
         }
     }
 
@@ -49,13 +61,19 @@ impl ClickIds {
         self.set(name, Entry::Withheld);
     }
 
-    /// Whether [`withhold`](Self::withhold) was called for `name`, or for another name of the same
+    /// Sets an ID apart that lacks the site's signature: it is [withheld](Self::is_withheld), and
+    /// [`unsigned`](Self::unsigned) answers it.
+    pub fn insert_unsigned(&mut self, name: CookieName, id: ClickId) {
+        self.set(name, Entry::Unsigned(id));
+    }
+
+    /// Whether the ID of `name` is withheld or unsigned, or that of another name of the same
     /// program: where the default program's ID is withheld, no other cookie stands in for it.
     #[must_use]
     pub fn is_withheld(&self, name: &CookieName) -> bool {
         self.entries.iter().any(|(known, entry)| {
             let same_program = name.is_default_program() && known.is_default_program();
-            matches!(entry, Entry::Withheld) && (known == name || same_program)
+            !matches!(entry, Entry::Present(_)) && (known == name || same_program)
         })
     }
 
@@ -81,10 +99,31 @@ impl ClickIds {
             .or_else(|| ClickId::from_cookie_headers_named(name, cookie_headers))
     }
 
+    /// The IDs of all programs on a request, for a report to several of them: the default
+    /// program's as [`resolve`](Self::resolve) answers it, and the other programs' from `ids`.
+    pub fn collect<I>(plain: Option<&ClickId>, ids: Option<&Self>, cookie_headers: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let default = CookieName::REFPORT;
+        let found = Self::resolve(plain, ids, &default, cookie_headers);
+        let mut all = ids.cloned().unwrap_or_default();
+        if let Some(id) = found {
+            all.insert(default, id);
+        }
+        all
+    }
+
+    /// By name, or else by the default program, which goes by several.
     fn entry(&self, name: &CookieName) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find_map(|(known, entry)| (known == name).then_some(entry))
+        let by = |is: &dyn Fn(&CookieName) -> bool| {
+            let entry = self.entries.iter().find(|(known, _)| is(known));
+            entry.map(|(_, entry)| entry)
+        };
+        by(&|known| known == name).or_else(|| {
+            by(&|known| name.is_default_program() && known.is_default_program())
+        })
     }
 
     fn set(&mut self, name: CookieName, entry: Entry) {
@@ -135,6 +174,43 @@ mod tests {
         assert!(ids.is_withheld(&name));
         assert_eq!(resolve(Some(&plain), Some(&ids)), None);
         assert_eq!(resolve(None, Some(&ids)), None);
+    }
+
+    #[test]
+    fn collecting_gives_each_program_its_own() {
+        let plain = id("clk_layer");
+        let mut ids = ClickIds::default();
+        ids.insert(CookieName::PARTLI, id("c_1"));
+        let cookie = ["refp_id=clk_cookie"];
+
+        let all = ClickIds::collect(Some(&plain), Some(&ids), cookie);
+        assert_eq!(all.get(&CookieName::REFPORT), Some(&plain));
+        assert_eq!(all.get(&CookieName::PARTLI), Some(&id("c_1")));
+        let renamed = CookieName::new("acme").unwrap();
+        assert_eq!(all.get(&renamed), None, "another program");
+        assert_eq!(all.get(&renamed.for_default_program()), Some(&plain));
+
+        let scanned = ClickIds::collect(None, None, cookie);
+        assert_eq!(scanned.get(&CookieName::REFPORT), Some(&id("clk_cookie")));
+        ids.withhold(CookieName::REFPORT);
+        let withheld = ClickIds::collect(Some(&plain), Some(&ids), cookie);
+        assert_eq!(withheld.get(&CookieName::REFPORT), None);
+        assert!(withheld.is_withheld(&CookieName::REFPORT));
+    }
+
+    #[test]
+    fn an_unsigned_id_is_told_apart_and_not_answered() {
+        let mut ids = ClickIds::default();
+        ids.insert_unsigned(CookieName::REFPORT, id("clk_forged"));
+        assert_eq!(ids.get(&CookieName::REFPORT), None);
+        assert_eq!(ids.unsigned(&CookieName::REFPORT), Some(&id("clk_forged")));
+        assert_eq!(ids.unsigned(&CookieName::PARTLI), None);
+        let cookie = ["refp_id=clk_forged"];
+        let found = ClickIds::resolve(None, Some(&ids), &CookieName::REFPORT, cookie);
+        assert_eq!(found, None);
+        ids.insert(CookieName::REFPORT, id("clk_captured"));
+        assert_eq!(ids.unsigned(&CookieName::REFPORT), None);
+        assert!(!ids.is_withheld(&CookieName::REFPORT));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod click_ids;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 mod client;
+pub mod consent;
 mod cookie;
 mod currency;
 #[cfg(feature = "client")]
@@ -25,6 +26,9 @@ mod embed_token;
 mod error;
 mod lenient;
 mod personal;
+#[cfg(feature = "signed")]
+#[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+pub mod signing;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod test_util;

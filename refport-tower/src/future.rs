@@ -1,15 +1,21 @@
-//! The future of [`CaptureService`](crate::CaptureService).
+//! The futures of the services that capture.
 
 use std::{
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Response, header::SET_COOKIE};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
+use refport_core::{capture::Captured, consent::Consent};
+use tower_service::Service;
+
+use crate::{CaptureService, capture};
 
 pin_project! {
-    /// Resolves to the inner service's response with the cookie added, or to a redirect.
+    /// The future of [`CaptureService`]: the inner service's response with the cookies added, or a
+    /// redirect.
     #[derive(Debug)]
     pub struct ResponseFuture<F, R> {
         #[pin]
@@ -24,7 +30,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            set_cookie: Option<HeaderValue>,
+            captured: Option<Box<Captured>>,
         },
         Ready {
             response: Option<Response<R>>,
@@ -33,9 +39,9 @@ pin_project! {
 }
 
 impl<F, R> ResponseFuture<F, R> {
-    pub(crate) const fn new(future: F, set_cookie: Option<HeaderValue>) -> Self {
+    pub(crate) const fn new(future: F, captured: Option<Box<Captured>>) -> Self {
         Self {
-            state: State::Inner { future, set_cookie },
+            state: State::Inner { future, captured },
         }
     }
 
@@ -56,15 +62,102 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProject::Inner { future, set_cookie } => {
+            StateProject::Inner { future, captured } => {
                 let mut response = ready!(future.poll(cx))?;
-                if let Some(cookie) = set_cookie.take() {
-                    response.headers_mut().append(SET_COOKIE, cookie);
+                if let Some(captured) = captured.take() {
+                    capture::write(response.headers_mut(), &captured);
                 }
                 Poll::Ready(Ok(response))
             }
             StateProject::Ready { response } => {
                 Poll::Ready(Ok(response.take().expect("polled after completion")))
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`ConsentService`](crate::ConsentService): asks, and then captures.
+    pub struct ConsentFuture<Fut, S, B, R>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: Asking<Fut, S, B, R>,
+    }
+}
+
+pin_project! {
+    #[project = AskingProject]
+    enum Asking<Fut, S, B, R>
+    where
+        S: Service<Request<B>>,
+    {
+        Asking {
+            #[pin]
+            answer: Fut,
+            held: Option<(Request<B>, CaptureService<S>)>,
+        },
+        Capturing {
+            #[pin]
+            future: ResponseFuture<S::Future, R>,
+        },
+    }
+}
+
+impl<Fut, S, B, R> ConsentFuture<Fut, S, B, R>
+where
+    S: Service<Request<B>>,
+{
+    pub(crate) const fn asking(
+        answer: Fut,
+        request: Request<B>,
+        service: CaptureService<S>,
+    ) -> Self {
+        Self {
+            state: Asking::Asking {
+                answer,
+                held: Some((request, service)),
+            },
+        }
+    }
+
+    pub(crate) const fn capturing(future: ResponseFuture<S::Future, R>) -> Self {
+        Self {
+            state: Asking::Capturing { future },
+        }
+    }
+}
+
+impl<Fut, S, B, R> fmt::Debug for ConsentFuture<Fut, S, B, R>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentFuture").finish_non_exhaustive()
+    }
+}
+
+impl<Fut, S, B, R> Future for ConsentFuture<Fut, S, B, R>
+where
+    Fut: Future<Output = Consent>,
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                AskingProject::Asking { answer, held } => {
+                    let consent = ready!(answer.poll(cx));
+                    let (mut request, mut service) = held.take().expect("polled after completion");
+                    request.extensions_mut().insert(consent);
+                    let future = service.call(request);
+                    state.set(Asking::Capturing { future });
+                }
+                AskingProject::Capturing { future } => return future.poll(cx),
             }
         }
     }

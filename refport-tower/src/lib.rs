@@ -1,15 +1,16 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod capture;
+mod click_id;
 pub mod future;
-mod layer;
 
 use http::{Extensions, header::COOKIE, request::Parts};
 use refport_core::{ClickId, ClickIds, CookieName};
 
 pub use self::{
-    capture::{CaptureLayer, CaptureService},
-    layer::{ClickIdLayer, ClickIdService},
+    capture::{CaptureLayer, CaptureService, ConsentLayer, ConsentRequest, ConsentService},
+    click_id::{ClickIdLayer, ClickIdService},
 };
 pub use refport_core;
 
@@ -44,6 +45,18 @@ pub fn find_click_id(parts: &Parts) -> Option<ClickId> {
     )
 }
 
+/// The click IDs of all programs on a request, for a report to several of them
+/// (`refport_core::destination::FanOut`): what the layers left, and the default program's as
+/// [`find_click_id`] finds it. Cookies of other names need their layer.
+#[must_use]
+pub fn find_click_ids(parts: &Parts) -> ClickIds {
+    ClickIds::collect(
+        parts.extensions.get(),
+        parts.extensions.get(),
+        parts.headers.get_all(COOKIE),
+    )
+}
+
 /// Puts `id` where [`click_id`] finds it, in place of an older one.
 fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
     if name.is_default_program() {
@@ -53,6 +66,16 @@ fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
             .get_or_insert_default::<ClickIds>()
             .insert(name.clone(), id);
     }
+}
+
+/// Takes the ID of `name` from the request, whoever put it there.
+fn withhold(extensions: &mut Extensions, name: &CookieName) {
+    if name.is_default_program() {
+        extensions.remove::<ClickId>();
+    }
+    extensions
+        .get_or_insert_default::<ClickIds>()
+        .withhold(name.clone());
 }
 
 fn is_withheld(extensions: &Extensions, name: &CookieName) -> bool {

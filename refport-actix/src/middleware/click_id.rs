@@ -20,14 +20,31 @@ use super::{insert, is_withheld, known};
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ClickIdMiddleware {
-    /// `None` is [`CookieName::REFPORT`], so that `new` can be `const`.
-    name: Option<Arc<CookieName>>,
+    /// `None` is all defaults, so that `new` can be `const`.
+    settings: Option<Arc<Settings>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    name: CookieName,
+    #[cfg(feature = "signed")]
+    keys: Option<refport_core::signing::SigningKeys>,
 }
 
 impl ClickIdMiddleware {
     /// Reads the `refp_id` cookie.
     pub const fn new() -> Self {
-        Self { name: None }
+        Self { settings: None }
+    }
+
+    fn map(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self
+            .settings
+            .map_or_else(Settings::default, Arc::unwrap_or_clone);
+        change(&mut settings);
+        Self {
+            settings: Some(Arc::new(settings)),
+        }
     }
 
     /// Reads another cookie.
@@ -36,20 +53,52 @@ impl ClickIdMiddleware {
     /// [`ClickIdExt::click_id_named`](crate::ClickIdExt::click_id_named). Where the name
     /// *replaces* `refp_id` on your site, give [`CookieName::for_default_program`], and the
     /// extractors find its ID as before.
-    pub fn cookie_name(mut self, name: CookieName) -> Self {
-        self.name = Some(Arc::new(name));
-        self
+    pub fn cookie_name(self, name: CookieName) -> Self {
+        self.map(|settings| settings.name = name)
+    }
+
+    /// Answers an ID only where the site's own signature stands beside it, as
+    /// [`CaptureMiddleware::signed_by`](crate::CaptureMiddleware::signed_by) writes it.
+    ///
+    /// An ID without is told apart: extractors do not answer it, and
+    /// [`ClickIds::unsigned`](refport_core::ClickIds::unsigned) in the request's extensions does.
+    /// An extractor without this middleware checks no signature.
+    #[cfg(feature = "signed")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+    pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
+        self.map(|settings| settings.keys = Some(keys))
+    }
+
+    fn name(&self) -> &CookieName {
+        self.settings
+            .as_deref()
+            .map_or(&CookieName::REFPORT, |settings| &settings.name)
     }
 
     fn read(&self, request: &ServiceRequest) {
-        let name = self.name.as_deref().unwrap_or(&CookieName::REFPORT);
         let cookies = request.headers().get_all(COOKIE);
-        if let Some(id) = ClickId::from_cookie_headers_named(name, cookies) {
-            let mut extensions = request.extensions_mut();
-            if known(&extensions, name).is_none() && !is_withheld(&extensions, name) {
-                insert(&mut extensions, name, id);
-            }
+        if let Some(id) = ClickId::from_cookie_headers_named(self.name(), cookies) {
+            self.leave(request, id);
         }
+    }
+
+    /// Leaves the ID that was found in the cookie, where nothing is known yet.
+    fn leave(&self, request: &ServiceRequest, id: ClickId) {
+        let name = self.name();
+        let mut extensions = request.extensions_mut();
+        if known(&extensions, name).is_some() || is_withheld(&extensions, name) {
+            return;
+        }
+        #[cfg(feature = "signed")]
+        if let Some(keys) = self.settings.as_deref().and_then(|it| it.keys.as_ref())
+            && !keys.is_signed(name, &id, request.headers().get_all(COOKIE))
+        {
+            extensions
+                .get_or_insert_with(refport_core::ClickIds::default)
+                .insert_unsigned(name.clone(), id);
+            return;
+        }
+        insert(&mut extensions, name, id);
     }
 }
 

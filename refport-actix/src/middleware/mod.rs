@@ -1,14 +1,15 @@
 mod capture;
 mod click_id;
-mod future;
 
 use actix_web::dev::Extensions;
 use refport_core::{ClickId, ClickIds, CookieName};
 
 pub use self::{
-    capture::{CaptureMiddleware, CaptureService},
+    capture::{
+        CaptureFuture, CaptureMiddleware, CaptureService, ConsentFuture, ConsentMiddleware,
+        ConsentService,
+    },
     click_id::{ClickIdMiddleware, ClickIdService},
-    future::CaptureFuture,
 };
 
 /// The ID under `name` as the middlewares left it: the default program's as a plain [`ClickId`],
@@ -30,6 +31,16 @@ fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
             .get_or_insert_with(ClickIds::default)
             .insert(name.clone(), id);
     }
+}
+
+/// Takes the ID of `name` from the request, whoever put it there.
+fn withhold(extensions: &mut Extensions, name: &CookieName) {
+    if name.is_default_program() {
+        extensions.remove::<ClickId>();
+    }
+    extensions
+        .get_or_insert_with(ClickIds::default)
+        .withhold(name.clone());
 }
 
 fn is_withheld(extensions: &Extensions, name: &CookieName) -> bool {

@@ -214,9 +214,8 @@ async fn a_new_click_on_the_same_request_wins() {
     let request = get("/thanks?refp_id=clk_2", &["refp_id=clk_1"]);
     let answer = thanks(Capture::new(), request).await;
     let cookies = answer.set_cookies();
-    let [cleared, written] = cookies[..] else {
-        panic!("{cookies:?}");
+    let [written] = cookies[..] else {
+        panic!("it is written once: {cookies:?}");
     };
-    assert_eq!(cleared, CLEARED);
     assert!(written.starts_with("refp_id=clk_2;"), "{written}");
 }

@@ -216,9 +216,8 @@ async fn a_new_click_on_the_same_request_wins() {
         .layer(CaptureLayer::new());
     let uri = "/thanks?refp_id=clk_2";
     let cookies = send(app, "GET", uri, "refp_id=clk_1", String::new()).await;
-    let [cleared, written] = &cookies[..] else {
-        panic!("{cookies:?}");
+    let [written] = &cookies[..] else {
+        panic!("it is written once: {cookies:?}");
     };
-    assert_eq!(cleared, CLEARED);
     assert!(written.starts_with("refp_id=clk_2;"), "{written}");
 }

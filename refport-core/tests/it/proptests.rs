@@ -79,6 +79,8 @@ fn answer() -> impl Strategy<Value = Value> {
         "/click",
         "/link",
         "/link/url",
+        "/eventId",
+        "/attributed",
         "/publicToken",
         "/expires",
     ]);
@@ -108,6 +110,8 @@ fn documented_answer() -> Value {
         },
         "click": { "id": "clk_1" },
         "link": { "id": "lnk_1", "url": "https://example.com/" },
+        "eventId": "7f3c",
+        "attributed": true,
         "publicToken": "pt_1",
         "expires": "2026-11-21T08:30:00.000Z",
     })
@@ -225,14 +229,16 @@ proptest! {
 /// The `url` crate, by the name under which reqwest has it, reads landing URLs as we do.
 #[cfg(feature = "reqwest")]
 mod beside_the_url_crate {
+    use http::{HeaderMap, HeaderValue, header::ACCEPT};
     use refport_core::capture::{Capture, Captured, Landing};
     use reqwest::Url;
 
     use super::*;
 
     fn decide(url: &Url) -> Option<Captured> {
-        let landing = Landing::new("GET", url.path(), url.query()).navigation(true);
-        Capture::new().clean_url(true).decide(&landing, [""; 0])
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html"))]);
+        let landing = Landing::new("GET", url.path(), url.query(), &headers);
+        Capture::new().clean_url(true).decide(&landing)
     }
 
     fn pairs(url: &Url) -> Vec<(String, String)> {

@@ -4,7 +4,7 @@ use http::{
     Request, Response, StatusCode,
     header::{CACHE_CONTROL, LOCATION, SET_COOKIE},
 };
-use refport_core::CookieName;
+use refport_core::{CookieName, capture::SameSite};
 use refport_tower::{CaptureLayer, ClickIdLayer};
 use tower::{Layer, layer::util::Stack};
 
@@ -134,6 +134,123 @@ async fn a_handlers_own_cookies_stay() {
         .await
         .unwrap();
     assert_eq!(set_cookies(&response), ["session=1", COOKIE]);
+}
+
+/// A service that answers with these headers.
+async fn answering(
+    headers: &'static [(&'static str, &'static str)],
+    layer: CaptureLayer,
+    request: Request<()>,
+) -> Response<String> {
+    let inner = tower::service_fn(move |_: Request<()>| async move {
+        let mut response = Response::builder();
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        Ok::<_, std::convert::Infallible>(response.body(String::new()).unwrap())
+    });
+    tower::ServiceExt::oneshot(layer.layer(inner), request)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_cookie_is_written_once() {
+    let response = answering(
+        &[
+            ("set-cookie", "refp_id=; Path=/; Max-Age=0"),
+            ("set-cookie", "session=1; Path=/"),
+            ("set-cookie", "refp_id=clk_shop; Path=/shop"),
+        ],
+        CaptureLayer::new(),
+        get("/?refp_id=clk_new", &[]),
+    )
+    .await;
+    assert_eq!(
+        set_cookies(&response),
+        ["session=1; Path=/", "refp_id=clk_shop; Path=/shop", COOKIE]
+    );
+}
+
+#[tokio::test]
+async fn an_answer_with_the_cookie_is_not_for_shared_caches() {
+    const CACHED: &[(&str, &str)] = &[
+        ("cache-control", "public, max-age=600"),
+        ("cdn-cache-control", "max-age=86400"),
+        ("surrogate-control", "max-age=86400"),
+    ];
+    let response = answering(CACHED, CaptureLayer::new(), get("/?refp_id=clk_new", &[])).await;
+    assert_eq!(response.headers()[CACHE_CONTROL], "max-age=600, private");
+    assert!(!response.headers().contains_key("cdn-cache-control"));
+    assert!(!response.headers().contains_key("surrogate-control"));
+
+    let response = answering(&[], CaptureLayer::new(), get("/?refp_id=clk_new", &[])).await;
+    assert_eq!(response.headers()[CACHE_CONTROL], "private");
+
+    for request in [
+        get("/", &[]),
+        get("/?refp_id=clk_new", &["refp_id=clk_old"]),
+    ] {
+        let layer = CaptureLayer::new().first_click_wins();
+        let response = answering(CACHED, layer, request).await;
+        assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=600");
+        assert!(response.headers().contains_key("cdn-cache-control"));
+    }
+}
+
+#[tokio::test]
+async fn two_programs_capture_side_by_side() {
+    let partli = CaptureLayer::new()
+        .param("via")
+        .cookie_name(CookieName::PARTLI);
+    let layers = Stack::new(CaptureLayer::new(), partli);
+    let response = through(layers, get("/?via=c_1&refp_id=clk_new", &[])).await;
+    assert_eq!(response.body(), "clk_new|c_1");
+    let cookies = set_cookies(&response);
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    assert!(cookies.contains(&COOKIE), "{cookies:?}");
+}
+
+#[tokio::test]
+async fn a_page_loaded_ahead_captures_nothing() {
+    let mut request = get("/?refp_id=clk_new", &[]);
+    request
+        .headers_mut()
+        .insert("sec-purpose", "prefetch".parse().unwrap());
+    let response = through(CaptureLayer::new(), request).await;
+    assert_eq!(
+        (set_cookies(&response).len(), response.body().as_str()),
+        (0, "-|-")
+    );
+}
+
+#[tokio::test]
+async fn more_settings_reach_the_cookie() {
+    let layer = CaptureLayer::new()
+        .path("/shop")
+        .unwrap()
+        .same_site(SameSite::Strict)
+        .http_only(true)
+        .overwrite_after(Duration::from_secs(60))
+        .trust_forwarded_proto();
+    let mut request = get("/?refp_id=clk_new", &[]);
+    request
+        .headers_mut()
+        .insert("x-forwarded-proto", "https".parse().unwrap());
+    let response = through(layer.clone(), request).await;
+    let attributes = "HttpOnly; SameSite=Strict; Secure; Path=/shop";
+    assert_eq!(
+        set_cookies(&response),
+        [
+            format!("refp_id=clk_new; {attributes}; Max-Age=7776000"),
+            format!("refp_id_hold=clk_new; {attributes}; Max-Age=60"),
+        ]
+    );
+    let held = &["refp_id=clk_new; refp_id_hold=clk_new"];
+    let second = through(layer, get("/?refp_id=clk_other", held)).await;
+    assert_eq!(set_cookies(&second), [""; 0]);
+    assert!(CaptureLayer::new().path("shop").is_err());
+    assert!(CaptureLayer::new().domain("co.uk").is_err());
 }
 
 #[tokio::test]

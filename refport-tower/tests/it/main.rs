@@ -1,7 +1,10 @@
 //! The layers around a plain service.
 
 mod capture;
+mod consent;
 mod layer;
+#[cfg(feature = "signed")]
+mod signed;
 
 use std::convert::Infallible;
 

@@ -4,15 +4,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_web::{
-    body::EitherBody,
-    dev::ServiceResponse,
-    http::header::{HeaderValue, SET_COOKIE},
-};
+use actix_web::{body::EitherBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
+use refport_core::capture::Captured;
+
+use super::answer;
 
 pin_project! {
-    /// Resolves to the inner service's response with the cookie added, or to a redirect.
+    /// Resolves to the inner service's response with the cookies added, or to a redirect.
     #[doc(hidden)]
     pub struct CaptureFuture<F, B> {
         #[pin]
@@ -26,7 +25,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            set_cookie: Option<HeaderValue>,
+            captured: Option<Box<Captured>>,
         },
         Ready {
             response: Option<ServiceResponse<EitherBody<B>>>,
@@ -35,9 +34,9 @@ pin_project! {
 }
 
 impl<F, B> CaptureFuture<F, B> {
-    pub(super) const fn new(future: F, set_cookie: Option<HeaderValue>) -> Self {
+    pub(super) const fn new(future: F, captured: Option<Box<Captured>>) -> Self {
         Self {
-            state: State::Inner { future, set_cookie },
+            state: State::Inner { future, captured },
         }
     }
 
@@ -64,10 +63,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProject::Inner { future, set_cookie } => {
+            StateProject::Inner { future, captured } => {
                 let mut response = ready!(future.poll(cx))?;
-                if let Some(cookie) = set_cookie.take() {
-                    response.headers_mut().append(SET_COOKIE, cookie);
+                if let Some(captured) = captured.take() {
+                    answer::write(response.headers_mut(), &captured);
                 }
                 Poll::Ready(Ok(response.map_into_left_body()))
             }

@@ -1,0 +1,25 @@
+//! Who is asked for consent.
+
+use std::{fmt, sync::Arc};
+
+use actix_web::dev::ServiceRequest;
+use refport_core::consent::Consent;
+
+/// Who says whether a click may be stored.
+#[derive(Clone, Default)]
+pub(super) enum Gate {
+    #[default]
+    Nobody,
+    Ask(Arc<dyn Fn(&ServiceRequest) -> Consent + Send + Sync>),
+    Extensions,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "Nobody",
+            Self::Ask(_) => "Ask",
+            Self::Extensions => "Extensions",
+        })
+    }
+}

@@ -1,0 +1,358 @@
+//! Deciding, over all settings.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, header::COOKIE};
+
+use super::*;
+use crate::{ClickId, CookieName, consent::Consent};
+
+/// A request to `/` by its query, its cookies and other headers.
+struct Request {
+    method: &'static str,
+    query: String,
+    headers: HeaderMap,
+}
+
+fn get(query: &str) -> Request {
+    Request {
+        method: "GET",
+        query: query.to_owned(),
+        headers: HeaderMap::new(),
+    }
+}
+
+impl Request {
+    fn method(self, method: &'static str) -> Self {
+        Self { method, ..self }
+    }
+
+    fn cookie(self, cookies: &str) -> Self {
+        self.header("cookie", cookies)
+    }
+
+    fn header(mut self, name: &'static str, value: &str) -> Self {
+        let name = HeaderName::from_static(name);
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
+    /// As a browser asks for a page.
+    fn navigation(self) -> Self {
+        self.header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document")
+    }
+
+    fn landing(&self) -> Landing<'_, HeaderMap> {
+        Landing::new(self.method, "/", Some(&self.query), &self.headers)
+    }
+
+    fn decided(&self, rules: &Capture) -> Option<Captured> {
+        rules.decide(&self.landing())
+    }
+
+    fn answered(&self, rules: &Capture, consent: Consent) -> Option<Captured> {
+        let asks = rules.asks_for_consent(&self.landing());
+        let mut asked = false;
+        let captured = rules.decide_with(&self.landing(), || {
+            asked = true;
+            consent
+        });
+        assert_eq!(asked, asks, "what is announced is what is asked");
+        captured
+    }
+
+    /// The cookies after an answer, as a browser keeps them.
+    fn followed_by(self, captured: &Captured, query: &str) -> Self {
+        let kept: Vec<&str> = captured
+            .set_cookies()
+            .iter()
+            .filter(|cookie| !cookie.contains("Max-Age=0"))
+            .filter_map(|cookie| cookie.split(';').next())
+            .collect();
+        get(query).cookie(&kept.join("; "))
+    }
+}
+
+fn seen(captured: &Option<Captured>) -> Option<&str> {
+    captured.as_ref()?.click_id().map(ClickId::as_str)
+}
+
+#[test]
+fn landing_url_table() {
+    let cases = [
+        ("refp_id=clk_1", Some("clk_1")),
+        ("a=1&refp_id=clk_1&b=2", Some("clk_1")),
+        ("refp_id=clk%5F1", Some("clk_1")),
+        ("refp%5Fid=clk_1", Some("clk_1")),
+        ("", None),
+        ("refp_id", None),
+        ("refp_id=", None),
+        ("refp_id=&refp_id=clk_2", Some("clk_2")),
+        ("refp_id=clk_1&refp_id=clk_2", Some("clk_1")),
+        ("refp_id=a+b", None),
+        ("refp_id=a%20b", None),
+        ("refp_id=a%0d%0aSet-Cookie:x", None),
+        ("Refp_Id=clk_1", None),
+        ("xrefp_id=clk_1", None),
+        ("a=refp_id", None),
+    ];
+    for (query, want) in cases {
+        assert_eq!(seen(&get(query).decided(&Capture::new())), want, "{query}");
+    }
+    let spaced = Capture::new().param("my ref");
+    assert_eq!(seen(&get("my+ref=clk_1").decided(&spaced)), Some("clk_1"));
+    assert_eq!(seen(&get("my%20ref=clk_1").decided(&spaced)), Some("clk_1"));
+}
+
+#[test]
+fn only_a_get_lands() {
+    for method in ["POST", "HEAD", "PUT", "OPTIONS"] {
+        let request = get("refp_id=clk_1").method(method);
+        assert!(request.decided(&Capture::new()).is_none(), "{method}");
+    }
+    let headers = HeaderMap::new();
+    let landing = Landing::new("GET", "/", None, &headers);
+    assert!(Capture::new().decide(&landing).is_none());
+}
+
+#[test]
+fn https_is_the_connections_or_a_trusted_proxys() {
+    let secure = |rules: &Capture, request: Request, https| {
+        let captured = rules.decide(&request.landing().https(https)).unwrap();
+        captured.set_cookies()[0].contains("; Secure")
+    };
+    let proxied = || get("refp_id=clk_1").header("x-forwarded-proto", "https");
+    let (plain, trusting) = (Capture::new(), Capture::new().trust_forwarded_proto());
+    assert!(!secure(&plain, get("refp_id=clk_1"), false));
+    assert!(secure(&plain, get("refp_id=clk_1"), true));
+    assert!(!secure(&plain, proxied(), false), "nobody said to trust it");
+    assert!(secure(&trusting, proxied(), false));
+    assert!(secure(&trusting, get("refp_id=clk_1"), true));
+    assert!(!secure(&trusting, get("refp_id=clk_1"), false));
+}
+
+#[test]
+fn last_click_wins_unless_told_otherwise() {
+    let returning = |cookies| get("refp_id=clk_new").cookie(cookies);
+    let last = returning("refp_id=clk_old").decided(&Capture::new());
+    assert_eq!(seen(&last), Some("clk_new"));
+
+    let first = Capture::new().first_click_wins();
+    let kept = returning("refp_id=clk_old").decided(&first).unwrap();
+    assert!(kept.click_id().is_none() && kept.set_cookies().is_empty() && !kept.is_withheld());
+    let fresh = returning("refp_id=").decided(&first);
+    assert_eq!(
+        seen(&fresh),
+        Some("clk_new"),
+        "an empty cookie is no first click"
+    );
+}
+
+#[test]
+fn a_second_link_overwrites_when_its_time_has_come() {
+    let rules = Capture::new().overwrite_after(Duration::from_secs(600));
+    let first = get("refp_id=clk_1").decided(&rules).unwrap();
+    assert_eq!(first.set_cookies().len(), 2);
+
+    let at_once = get("").followed_by(&first, "refp_id=clk_2");
+    let kept = at_once.decided(&rules).unwrap();
+    assert!(kept.click_id().is_none() && kept.set_cookies().is_empty());
+
+    let later = get("refp_id=clk_2").cookie("refp_id=clk_1");
+    assert_eq!(
+        seen(&later.decided(&rules)),
+        Some("clk_2"),
+        "the hold has expired"
+    );
+    let gone = get("refp_id=clk_2").cookie("refp_id_hold=clk_1");
+    assert_eq!(
+        seen(&gone.decided(&rules)),
+        Some("clk_2"),
+        "the click was cleared"
+    );
+    let scripted = get("refp_id=clk_2").cookie("refp_id=clk_js; refp_id_hold=clk_1");
+    assert_eq!(
+        seen(&scripted.decided(&rules)),
+        Some("clk_2"),
+        "the hold is for another ID"
+    );
+}
+
+#[test]
+fn only_stored_navigations_are_redirected_and_only_on_request() {
+    let rules = Capture::new().clean_url(true);
+    let redirect = |request: Request, rules: &Capture| {
+        let captured = request.answered(rules, Consent::Granted).unwrap();
+        captured.redirect().map(str::to_owned)
+    };
+    let landing = || get("refp_id=clk_1&plan=pro");
+    assert_eq!(
+        redirect(landing().navigation(), &rules).as_deref(),
+        Some("/?plan=pro")
+    );
+    assert_eq!(redirect(landing(), &rules), None);
+    assert_eq!(redirect(landing().navigation(), &Capture::new()), None);
+    let first = rules.clone().first_click_wins();
+    let again = landing().navigation().cookie("refp_id=clk_old");
+    assert_eq!(redirect(again, &first).as_deref(), Some("/?plan=pro"));
+    for consent in [Consent::Unknown, Consent::Denied] {
+        let captured = landing().navigation().answered(&rules, consent).unwrap();
+        assert_eq!(captured.redirect(), None, "{consent:?}");
+    }
+}
+
+#[test]
+fn what_a_browser_loads_ahead_captures_nothing() {
+    for purpose in ["prefetch", "prefetch;prerender"] {
+        let ahead = || {
+            get("refp_id=clk_1")
+                .navigation()
+                .header("sec-purpose", purpose)
+        };
+        let rules = Capture::new().clean_url(true);
+        assert!(ahead().decided(&rules).is_none(), "{purpose}");
+        let denied = ahead()
+            .cookie("refp_id=clk_old")
+            .answered(&rules, Consent::Denied);
+        let denied = denied.expect("it is withheld all the same");
+        assert!(denied.is_withheld() && denied.set_cookies().is_empty());
+    }
+}
+
+#[test]
+fn consent_table() {
+    let rules = Capture::new();
+    let landing = || get("refp_id=clk_new");
+
+    let granted = landing().answered(&rules, Consent::Granted).unwrap();
+    assert_eq!(granted.click_id().unwrap(), &"clk_new");
+    assert_eq!(granted.set_cookies().len(), 1);
+
+    let unknown = landing().answered(&rules, Consent::Unknown).unwrap();
+    assert_eq!(
+        unknown.click_id().unwrap(),
+        &"clk_new",
+        "it serves this request"
+    );
+    assert!(unknown.set_cookies().is_empty() && !unknown.is_withheld());
+
+    let denied = landing().answered(&rules, Consent::Denied).unwrap();
+    assert!(denied.is_withheld() && denied.click_id().is_none());
+    assert!(
+        denied.set_cookies().is_empty(),
+        "there is nothing to expire"
+    );
+
+    let withdrawn = get("")
+        .cookie("refp_id=clk_old")
+        .answered(&rules, Consent::Denied);
+    let withdrawn = withdrawn.unwrap();
+    assert!(withdrawn.is_withheld());
+    assert_eq!(withdrawn.set_cookies(), rules.clear_cookies());
+
+    for consent in [Consent::Granted, Consent::Unknown] {
+        let request = get("").cookie("refp_id=clk_old");
+        assert!(
+            request.answered(&rules, consent).is_none(),
+            "{consent:?}: it is read as it is"
+        );
+    }
+    let kept = landing()
+        .cookie("refp_id=clk_old")
+        .answered(&Capture::new().first_click_wins(), Consent::Unknown);
+    assert!(
+        kept.is_none(),
+        "the first click stays, and is read as it is"
+    );
+    for request in [get(""), get("plan=pro").cookie("theme=dark")] {
+        assert!(
+            request.answered(&rules, Consent::Denied).is_none(),
+            "nothing to ask about"
+        );
+    }
+}
+
+#[test]
+fn global_privacy_control_is_a_no_unless_it_is_ignored() {
+    let private = || get("refp_id=clk_new").header("sec-gpc", "1");
+    let rules = Capture::new();
+    let denied = private().decided(&rules).unwrap();
+    assert!(denied.is_withheld() && denied.click_id().is_none());
+    let stored = || get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
+    let expired = stored().decided(&rules).unwrap();
+    assert_eq!(expired.set_cookies(), rules.clear_cookies());
+    let unasked = private().answered(&rules, Consent::Granted).unwrap();
+    assert!(unasked.is_withheld(), "the gate is not asked");
+    assert!(get("").header("sec-gpc", "1").decided(&rules).is_none());
+
+    let ignoring = Capture::new().ignore_global_privacy_control();
+    assert_eq!(seen(&private().decided(&ignoring)), Some("clk_new"));
+    assert!(stored().decided(&ignoring).is_none());
+    let asked = private().answered(&ignoring, Consent::Denied).unwrap();
+    assert!(asked.is_withheld());
+}
+
+#[test]
+fn expiring_is_secure_where_the_request_is() {
+    let request = get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
+    let captured = Capture::new()
+        .decide(&request.landing().https(true))
+        .unwrap();
+    assert!(captured.set_cookies()[0].contains("; Secure"));
+}
+
+#[test]
+fn programs_do_not_see_each_others_clicks() {
+    let partli = Capture::new().param("via").cookie_name(CookieName::PARTLI);
+    let request = get("refp_id=clk_1&via=c_2").cookie("refp_id=clk_old");
+    assert_eq!(seen(&request.decided(&Capture::new())), Some("clk_1"));
+    assert_eq!(seen(&request.decided(&partli)), Some("c_2"));
+    assert_eq!(
+        seen(&request.decided(&partli.clone().first_click_wins())),
+        Some("c_2")
+    );
+    let denied = get("")
+        .cookie("refp_id=clk_1")
+        .answered(&partli, Consent::Denied);
+    assert!(denied.is_none(), "there is no cookie of this program");
+}
+
+#[test]
+fn an_answers_own_cookie_of_the_name_is_replaced() {
+    let captured = get("refp_id=clk_1").decided(&Capture::new()).unwrap();
+    assert!(captured.replaces(b"refp_id=; Path=/; Max-Age=0"));
+    assert!(!captured.replaces(b"refp_id=; Path=/shop; Max-Age=0"));
+    assert!(!captured.replaces(b"session=1; Path=/"));
+    assert!(!captured.replaces(b"\xff"));
+}
+
+#[cfg(feature = "signed")]
+#[test]
+fn only_a_signed_click_is_kept() {
+    use crate::signing::SigningKeys;
+
+    let keys = SigningKeys::new(&[1; 32]).unwrap();
+    let rules = Capture::new().signed_by(keys.clone()).first_click_wins();
+    let first = get("refp_id=clk_1").decided(&rules).unwrap();
+    assert_eq!(first.set_cookies().len(), 2);
+    assert!(
+        first.set_cookies()[1].starts_with("refp_id_sig="),
+        "{first:?}"
+    );
+    assert!(first.set_cookies()[1].contains("; HttpOnly; "), "{first:?}");
+
+    let second = get("").followed_by(&first, "refp_id=clk_2");
+    let cookies: Vec<_> = second.headers.get_all(COOKIE).into_iter().collect();
+    assert!(keys.is_signed(&CookieName::REFPORT, &"clk_1".parse().unwrap(), cookies));
+    assert_eq!(seen(&second.decided(&rules)), None, "the first click stays");
+
+    let forged = get("refp_id=clk_2").cookie("refp_id=clk_forged");
+    assert_eq!(seen(&forged.decided(&rules)), Some("clk_2"));
+    let denied = get("")
+        .followed_by(&first, "")
+        .answered(&rules, Consent::Denied)
+        .unwrap();
+    assert_eq!(denied.set_cookies(), rules.clear_cookies());
+    assert_eq!(denied.set_cookies().len(), 2);
+}

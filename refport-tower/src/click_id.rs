@@ -1,0 +1,149 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, header::COOKIE};
+use refport_core::{ClickId, CookieName};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{click_id, insert, is_withheld};
+
+/// Puts the click ID from the cookie into the request's extensions. See the crate's page.
+///
+/// Handlers find a plain [`ClickId`] there. An organic request gets nothing, and an ID that is
+/// already there stays: [`CaptureLayer`](crate::CaptureLayer) may have set a newer one.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ClickIdLayer {
+    /// `None` is all defaults, so that `new` can be `const`.
+    settings: Option<Arc<Settings>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    name: CookieName,
+    #[cfg(feature = "signed")]
+    keys: Option<refport_core::signing::SigningKeys>,
+}
+
+impl ClickIdLayer {
+    /// Reads the `refp_id` cookie.
+    pub const fn new() -> Self {
+        Self { settings: None }
+    }
+
+    fn map(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self
+            .settings
+            .map_or_else(Settings::default, Arc::unwrap_or_clone);
+        change(&mut settings);
+        Self {
+            settings: Some(Arc::new(settings)),
+        }
+    }
+
+    /// Reads another cookie.
+    ///
+    /// Its ID is kept apart from the default program's: find it with
+    /// [`click_id`](crate::click_id()). Where the name *replaces* `refp_id` on your site, give
+    /// [`CookieName::for_default_program`], and handlers find a plain [`ClickId`] as before.
+    pub fn cookie_name(self, name: CookieName) -> Self {
+        self.map(|settings| settings.name = name)
+    }
+
+    /// Answers an ID only where the site's own signature stands beside it, as
+    /// [`CaptureLayer::signed_by`](crate::CaptureLayer::signed_by) writes it.
+    ///
+    /// An ID without is told apart: extractors do not answer it, and
+    /// [`ClickIds::unsigned`](refport_core::ClickIds::unsigned) in the request's extensions does.
+    /// An extractor without this layer checks no signature.
+    #[cfg(feature = "signed")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+    pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
+        self.map(|settings| settings.keys = Some(keys))
+    }
+
+    fn name(&self) -> &CookieName {
+        self.settings
+            .as_deref()
+            .map_or(&CookieName::REFPORT, |settings| &settings.name)
+    }
+
+    /// Leaves the ID that was found in the cookie, where nothing is known yet.
+    fn leave<B>(&self, request: &mut Request<B>, id: ClickId) {
+        let name = self.name();
+        let extensions = request.extensions();
+        if click_id(extensions, name).is_some() || is_withheld(extensions, name) {
+            return;
+        }
+        #[cfg(feature = "signed")]
+        if let Some(keys) = self.settings.as_deref().and_then(|it| it.keys.as_ref())
+            && !keys.is_signed(name, &id, request.headers().get_all(COOKIE))
+        {
+            request
+                .extensions_mut()
+                .get_or_insert_default::<refport_core::ClickIds>()
+                .insert_unsigned(name.clone(), id);
+            return;
+        }
+        insert(request.extensions_mut(), name, id);
+    }
+}
+
+impl<S> Layer<S> for ClickIdLayer {
+    type Service = ClickIdService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClickIdService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service of [`ClickIdLayer`].
+#[derive(Clone, Debug)]
+pub struct ClickIdService<S> {
+    inner: S,
+    layer: ClickIdLayer,
+}
+
+impl<S> ClickIdService<S> {
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside, taken out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B> Service<Request<B>> for ClickIdService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let cookies = request.headers().get_all(COOKIE);
+        if let Some(id) = ClickId::from_cookie_headers_named(self.layer.name(), cookies) {
+            self.layer.leave(&mut request, id);
+        }
+        self.inner.call(request)
+    }
+}

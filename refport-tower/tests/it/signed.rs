@@ -1,0 +1,77 @@
+//! Signed cookies: an ID that the site did not itself capture is told apart.
+
+use std::convert::Infallible;
+
+use http::{Request, Response, header::SET_COOKIE};
+use refport_core::{ClickIds, CookieName, signing::SigningKeys};
+use refport_tower::{CaptureLayer, ClickIdLayer};
+use tower::{Layer, ServiceExt, layer::util::Stack};
+
+use crate::{get, through};
+
+fn keys() -> SigningKeys {
+    SigningKeys::new(&[1; 32]).unwrap()
+}
+
+/// The cookies that a browser keeps after landing by `clk_1`.
+async fn captured() -> String {
+    let capture = CaptureLayer::new().signed_by(keys());
+    let response = through(capture, get("/?refp_id=clk_1", &[])).await;
+    let cookies = response.headers().get_all(SET_COOKIE).into_iter();
+    let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+    pairs.collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn a_captured_id_is_read_back_and_another_is_not() {
+    let cookies = captured().await;
+    assert!(cookies.contains("refp_id_sig="), "{cookies}");
+    let reading = || ClickIdLayer::new().signed_by(keys());
+    assert_eq!(
+        through(reading(), get("/", &[&cookies])).await.body(),
+        "clk_1|-"
+    );
+    let forged = cookies.replace("clk_1", "clk_2");
+    assert_eq!(through(reading(), get("/", &[&forged])).await.body(), "-|-");
+    assert_eq!(
+        through(reading(), get("/", &["refp_id=clk_1"]))
+            .await
+            .body(),
+        "-|-"
+    );
+
+    let renewed = SigningKeys::new(&[2; 32]).unwrap();
+    let accepting = renewed.clone().accept(&[1; 32]).unwrap();
+    let reading = ClickIdLayer::new().signed_by(accepting);
+    assert_eq!(
+        through(reading, get("/", &[&cookies])).await.body(),
+        "clk_1|-"
+    );
+    let reading = ClickIdLayer::new().signed_by(renewed);
+    assert_eq!(through(reading, get("/", &[&cookies])).await.body(), "-|-");
+}
+
+#[tokio::test]
+async fn the_landing_request_itself_is_trusted() {
+    let layers = Stack::new(
+        ClickIdLayer::new().signed_by(keys()),
+        CaptureLayer::new().signed_by(keys()),
+    );
+    let response = through(layers, get("/?refp_id=clk_1", &["refp_id=clk_forged"])).await;
+    assert_eq!(response.body(), "clk_1|-");
+}
+
+#[tokio::test]
+async fn an_unsigned_id_is_told_apart_and_no_extractor_answers_it() {
+    let handler = tower::service_fn(async |request: Request<()>| {
+        let (parts, ()) = request.into_parts();
+        assert_eq!(refport_tower::find_click_id(&parts), None);
+        let ids = parts.extensions.get::<ClickIds>();
+        let unsigned = ids.and_then(|ids| ids.unsigned(&CookieName::REFPORT));
+        Ok::<_, Infallible>(Response::new(unsigned.map(ToString::to_string)))
+    });
+    let service = ClickIdLayer::new().signed_by(keys()).layer(handler);
+    let request = get("/", &["refp_id=clk_forged"]);
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(response.body().as_deref(), Some("clk_forged"));
+}
