@@ -11,7 +11,7 @@ use super::{App, body};
 use crate::{
     dialect::{Fields, InvalidField},
     error::ApiError,
-    store::read::{TokenPartner, TokenSelector},
+    store::portal::{TokenPartner, TokenSelector},
 };
 
 /// How long a token shows the portal: three hours.

@@ -18,7 +18,7 @@ use super::App;
 use crate::{
     error::ApiError,
     id, money,
-    store::read::{Portal, PortalView},
+    store::portal::{Portal, PortalView},
 };
 
 /// What the official SDK puts into the frame's address; what else it may send is ignored.

@@ -3,11 +3,12 @@
 //! - `writer`: one thread that writes events, many in one transaction;
 //! - `event`, `attribute`: what is written and the eight steps of it;
 //! - `setup`: workspace, program, partners, rewards, keys;
-//! - `read`: what the API and the portal show.
+//! - `read`: what the API shows; `portal`: what the portal shows, and its tokens.
 
 mod attribute;
 pub(crate) mod event;
 mod pool;
+pub(crate) mod portal;
 pub(crate) mod read;
 mod setup;
 mod writer;
@@ -22,6 +23,8 @@ use self::{
     pool::{Location, Pool},
     writer::Writer,
 };
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The server's memory. Clones share it.
 ///
@@ -44,7 +47,7 @@ impl Store {
     /// When the URL is none of SQLite's, the file cannot be opened or is no database, it was
     /// written by a newer version, or the linked SQLite is older than 3.51.3 (which can lose
     /// committed writes).
-    pub fn open(url: &str) -> Result<Self, StoreError> {
+    pub fn open(url: &str) -> Result<Self> {
         Self::open_at(Location::parse(url)?)
     }
 
@@ -53,11 +56,11 @@ impl Store {
     /// # Errors
     ///
     /// As [`open`](Self::open), and when there is no such file.
-    pub fn open_existing(url: &str) -> Result<Self, StoreError> {
+    pub fn open_existing(url: &str) -> Result<Self> {
         Self::open_at(Location::parse(url)?.existing()?)
     }
 
-    fn open_at(location: Location) -> Result<Self, StoreError> {
+    fn open_at(location: Location) -> Result<Self> {
         let pool = Arc::new(Pool::open(location)?);
         let writer = Writer::start(pool.connect()?)?;
         Ok(Self { pool, writer })
@@ -78,10 +81,10 @@ impl Store {
     }
 
     /// Runs `work` on a connection, off the async threads.
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     {
         let pool = Arc::clone(&self.pool);
         tokio::task::spawn_blocking(move || pool.with(work))
@@ -90,10 +93,7 @@ impl Store {
     }
 
     /// Runs `work` on a connection, here and now.
-    fn run_blocking<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn run_blocking<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         self.pool.with(work)
     }
 }

@@ -10,14 +10,12 @@ use rusqlite::{
 use serde::Serialize;
 use url::Url;
 
-use super::{Store, StoreError};
+use super::{Result, Store, StoreError};
 use crate::{
     attribution::{Amount, Interval, Reward},
     id::{self, Prefix},
     key::NewKey,
 };
-
-type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A transaction that takes the write lock at once. SQLite's default waits until the first write,
 /// and then fails at once where another has written meanwhile.
