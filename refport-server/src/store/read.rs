@@ -62,7 +62,7 @@ pub(crate) struct LinkRow {
     key: String,
     pub(crate) url: String,
     destination: String,
-    clicks: i64,
+    pub(super) clicks: i64,
 }
 
 #[derive(Debug, Serialize)]
