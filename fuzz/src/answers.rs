@@ -1,6 +1,8 @@
 use std::fmt::Debug;
 
-use refport_core::{EmbedToken, Lead, LeadResponse, Sale, SaleResponse, track::Customer};
+use refport_core::{
+    EmbedToken, Lead, LeadResponse, PartliResponse, Sale, SaleResponse, track::Customer,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -14,6 +16,11 @@ pub fn answers(data: &[u8]) {
     if let Some(answer) = read_twice::<LeadResponse>(data) {
         assert_eq!(reread::<LeadResponse>(&write_lead(&answer)), answer);
     }
+    if let Some(answer) = read_twice::<PartliResponse>(data) {
+        let json = json!({ "eventId": answer.event_id, "attributed": answer.attributed });
+        assert_eq!(reread::<PartliResponse>(&json), answer);
+    }
+    says_whether_it_was_attributed(data);
     if let Some(token) = read_twice::<EmbedToken>(data) {
         let json = json!({ "publicToken": token.public_token, "expires": token.expires });
         let again: EmbedToken = reread(&json);
@@ -42,6 +49,21 @@ fn reread<T: DeserializeOwned>(value: &Value) -> T {
 fn any_object_is_a_lead_response(data: &[u8]) {
     if let Ok(value @ Value::Object(_)) = serde_json::from_slice(data) {
         reread::<LeadResponse>(&value);
+    }
+}
+
+/// Partli's answer is one exactly where it says whether somebody is paid, or names the event.
+fn says_whether_it_was_attributed(data: &[u8]) {
+    if let Ok(value @ Value::Object(_)) = serde_json::from_slice::<Value>(data) {
+        let told = value["attributed"].as_bool();
+        let event = value["eventId"].as_str();
+        let want = told.or(event.map(|_| true));
+        let answer = serde_json::from_value::<PartliResponse>(value.clone()).ok();
+        assert_eq!(answer.as_ref().map(|answer| answer.attributed), want);
+        assert_eq!(
+            answer.and_then(|answer| answer.event_id).as_deref(),
+            want.and(event)
+        );
     }
 }
 

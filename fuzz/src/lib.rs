@@ -8,6 +8,9 @@ mod answers;
 mod click_id;
 mod cookie_header;
 mod landing_url;
+#[path = "../../refport-core/src/cookie/scan.rs"]
+#[allow(dead_code, reason = "the reader's own, in both its ways")]
+mod scan;
 
 pub use self::{
     answers::answers, click_id::click_id, cookie_header::cookie_header, landing_url::landing_url,

@@ -6,9 +6,9 @@ use actix_web::{
     guard::GuardContext,
     http::header::{COOKIE, HeaderMap},
 };
-use refport_core::{ClickIds, CookieName, consent};
+use refport_core::{CookieName, consent};
 
-use crate::{ClickId, middleware};
+use crate::{ClickId, ClickIds, middleware};
 
 /// The click ID where there is no extractor: in middleware, in guards, and deep inside a handler.
 ///
@@ -33,21 +33,22 @@ pub trait ClickIdExt: sealed::Parts {
     /// The click ID of the program whose cookie is `name`: what a middleware left in the
     /// extensions, else what that cookie says.
     ///
-    /// `None` where the ID is [withheld](ClickIds::withhold).
+    /// `None` where the ID is [withheld](refport_core::ClickIds::withhold).
     fn click_id_named(&self, name: &CookieName) -> Option<ClickId> {
         find(&self.extensions(), self.headers(), name)
     }
 
     /// The click IDs of all programs, for a report to several of them
     /// (`refport_core::destination::FanOut`): what the middlewares left, and the default program's
-    /// as [`click_id`](Self::click_id) finds it. Cookies of other names need their middleware.
+    /// as [`click_id`](Self::click_id) finds it. Cookies of other names need their middleware. The
+    /// extractor [`ClickIds`] answers this.
     fn click_ids(&self) -> ClickIds {
         let extensions = self.extensions();
-        ClickIds::collect(
+        ClickIds(refport_core::ClickIds::collect(
             extensions.get(),
             extensions.get(),
             self.headers().get_all(COOKIE),
-        )
+        ))
     }
 
     /// The value of a cookie of yours, percent-decoded: for a consent gate. `None` where there is
@@ -67,7 +68,7 @@ impl ClickIdExt for GuardContext<'_> {}
 fn find(extensions: &Extensions, headers: &HeaderMap, name: &CookieName) -> Option<ClickId> {
     let known = middleware::known(extensions, name);
     let cookies = headers.get_all(COOKIE);
-    ClickIds::resolve(known, extensions.get(), name, cookies).map(ClickId)
+    refport_core::ClickIds::resolve(known, extensions.get(), name, cookies).map(ClickId)
 }
 
 mod sealed {

@@ -8,6 +8,7 @@
 
 mod clear;
 mod click_id;
+mod click_ids;
 mod error;
 mod ext;
 pub mod guard;
@@ -22,6 +23,7 @@ pub use self::middleware::{
 pub use self::{
     clear::ClearClickId,
     click_id::ClickId,
+    click_ids::ClickIds,
     error::ClickIdError,
     ext::ClickIdExt,
     middleware::{CaptureMiddleware, ClickIdMiddleware, ConsentMiddleware},
@@ -30,8 +32,8 @@ pub use self::{
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{error::TrackError, track::Track};
 pub use refport_core::{
-    self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
-    LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
+    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
+    PaymentProcessor, Sale, SaleResponse, Timestamp,
     capture::{Capture, SameSite},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},

@@ -8,17 +8,20 @@
 
 mod clear;
 mod click_id;
+mod click_ids;
 mod rejection;
 #[cfg(feature = "client")]
 mod track;
 
-pub use self::{clear::ClearClickId, click_id::ClickId, rejection::ClickIdRejection};
+pub use self::{
+    clear::ClearClickId, click_id::ClickId, click_ids::ClickIds, rejection::ClickIdRejection,
+};
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{rejection::TrackRejection, track::Track};
 pub use refport_core::{
-    self, ClickIds, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
-    LeadResponse, PaymentProcessor, Sale, SaleResponse, Timestamp,
+    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
+    PaymentProcessor, Sale, SaleResponse, Timestamp,
     capture::{Capture, SameSite},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},

@@ -59,14 +59,20 @@ impl ClickId {
         if bytes.len() > Self::MAX_LEN {
             return Err(ParseClickIdError(Problem::TooLong(bytes.len())));
         }
+        if let Some(inline) = inline(bytes, None) {
+            return Ok(Self(Repr::Inline(inline)));
+        }
         if let Some(at) = bytes.iter().position(|&byte| !is_click_id_byte(byte)) {
             return Err(ParseClickIdError(Problem::Forbidden(at)));
         }
         let text = std::str::from_utf8(bytes).expect("visible ASCII is UTF-8");
-        Ok(Self(match ArrayString::from(text) {
-            Ok(inline) => Repr::Inline(inline),
-            Err(_) => Repr::Shared(Arc::from(text)),
-        }))
+        Ok(Self(Repr::Shared(Arc::from(text))))
+    }
+
+    /// [`from_bytes`](Self::from_bytes), quick for the usual lengths, where nothing is escaped.
+    #[inline(always)]
+    pub(crate) fn from_unescaped(bytes: &[u8]) -> Option<Self> {
+        inline(bytes, Some(b'%')).map(|inline| Self(Repr::Inline(inline)))
     }
 
     /// Reads the click ID from the value of one `Cookie` header, by the default cookie name
@@ -81,11 +87,13 @@ impl ClickId {
     /// assert!(ClickId::from_cookie_header(b"refp_id=clk_1".as_slice()).is_some());
     /// assert!(ClickId::from_cookie_header("theme=dark").is_none());
     /// ```
+    #[inline]
     pub fn from_cookie_header(header: impl AsRef<[u8]>) -> Option<Self> {
         Self::from_cookie_header_named(&CookieName::REFPORT, header)
     }
 
     /// [`from_cookie_header`](Self::from_cookie_header) for another cookie.
+    #[inline]
     pub fn from_cookie_header_named(name: &CookieName, header: impl AsRef<[u8]>) -> Option<Self> {
         cookie::find_click_id(name, header.as_ref())
     }
@@ -103,6 +111,7 @@ impl ClickId {
     /// - whatever stands in other cookies, bytes that are not UTF-8 included, does no harm.
     ///
     /// Nothing is allocated before the name has matched.
+    #[inline]
     pub fn from_cookie_headers<I>(headers: I) -> Option<Self>
     where
         I: IntoIterator,
@@ -112,6 +121,7 @@ impl ClickId {
     }
 
     /// [`from_cookie_headers`](Self::from_cookie_headers) for another cookie.
+    #[inline]
     pub fn from_cookie_headers_named<I>(name: &CookieName, headers: I) -> Option<Self>
     where
         I: IntoIterator,
@@ -134,12 +144,14 @@ impl ClickId {
     /// assert_eq!(ClickId::from_headers(&headers).unwrap().as_str(), "clk_1");
     /// ```
     #[must_use]
+    #[inline]
     pub fn from_headers(headers: &http::HeaderMap) -> Option<Self> {
         Self::from_headers_named(&CookieName::REFPORT, headers)
     }
 
     /// [`from_headers`](Self::from_headers) for another cookie.
     #[must_use]
+    #[inline]
     pub fn from_headers_named(name: &CookieName, headers: &http::HeaderMap) -> Option<Self> {
         Self::from_cookie_headers_named(name, headers.get_all(http::header::COOKIE))
     }
@@ -157,6 +169,29 @@ impl ClickId {
 /// The bytes that RFC 6265 allows in a cookie's value unquoted (`cookie-octet`).
 const fn is_click_id_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
+}
+
+/// The text when it is a valid ID that fits inline and has no byte `but`, as nearly all do. It is
+/// checked in full blocks, which compilers make a few instructions of; what is not the ID's own is
+/// a byte that is fine.
+#[inline(always)]
+fn inline(bytes: &[u8], but: Option<u8>) -> Option<ArrayString<INLINE>> {
+    const LEN: usize = INLINE.next_multiple_of(16);
+    #[repr(align(16))]
+    struct Blocks([u8; LEN]);
+    if bytes.is_empty() || bytes.len() > INLINE {
+        return None;
+    }
+    let mut blocks = Blocks([b'0'; LEN]);
+    blocks.0[..bytes.len()].copy_from_slice(bytes);
+    let fits = |all: bool, &byte: &u8| all & is_click_id_byte(byte) & (Some(byte) != but);
+    if !blocks.0.iter().fold(true, fits) {
+        return None;
+    }
+    let text = std::str::from_utf8(&blocks.0).expect("visible ASCII is UTF-8");
+    let mut text = ArrayString::from(&text[..INLINE]).ok()?;
+    text.truncate(bytes.len());
+    Some(text)
 }
 
 impl fmt::Debug for ClickId {

@@ -49,8 +49,13 @@ impl ClickIds {
         }
     }
 
-    /// Sets the click ID of the program whose cookie is `name`, in place of what was there.
+    /// Sets the click ID of the program whose cookie is `name`, in place of what was there. An
+    /// unsigned ID of the same program goes, under whichever of its names it stands.
     pub fn insert(&mut self, name: CookieName, id: ClickId) {
+        self.entries.retain(|(known, entry)| {
+            let same_program = name.is_default_program() && known.is_default_program();
+            !(matches!(entry, Entry::Unsigned(_)) && same_program)
+        });
         self.set(name, Entry::Present(id));
     }
 
@@ -211,6 +216,21 @@ mod tests {
         ids.insert(CookieName::REFPORT, id("clk_captured"));
         assert_eq!(ids.unsigned(&CookieName::REFPORT), None);
         assert!(!ids.is_withheld(&CookieName::REFPORT));
+    }
+
+    #[test]
+    fn a_captured_id_makes_an_unsigned_one_of_its_program_go() {
+        let acme = CookieName::new("acme_ref").unwrap().for_default_program();
+        let mut ids = ClickIds::default();
+        ids.insert_unsigned(CookieName::REFPORT, id("clk_forged"));
+        ids.insert_unsigned(CookieName::PARTLI, id("c_forged"));
+        ids.insert(acme.clone(), id("clk_captured"));
+        assert!(!ids.is_withheld(&acme) && !ids.is_withheld(&CookieName::REFPORT));
+        assert_eq!(ids.unsigned(&CookieName::PARTLI), Some(&id("c_forged")));
+
+        ids.withhold(CookieName::REFPORT);
+        ids.insert(acme.clone(), id("clk_captured"));
+        assert!(ids.is_withheld(&acme), "what was denied stays denied");
     }
 
     #[test]

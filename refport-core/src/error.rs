@@ -261,7 +261,7 @@ impl TransportError {
         Self::of(TransportProblem::Timeout, true, None)
     }
 
-    /// An answer came that cannot be used.
+    /// The service accepted the request with an answer that cannot be used.
     #[cfg(feature = "reqwest")]
     pub(crate) fn answered(status: StatusCode, problem: String) -> Self {
         Self::of(TransportProblem::Answered { status, problem }, false, None)
@@ -290,11 +290,8 @@ impl TransportError {
     /// As the error of a call.
     pub(crate) fn into_error(self) -> Error {
         match self.what {
-            TransportProblem::Answered { status, problem } if status.is_success() => {
+            TransportProblem::Answered { status, problem } => {
                 Error::Decode(DecodeError::new(status, problem))
-            }
-            TransportProblem::Answered { status, .. } => {
-                Error::Api(ApiError::new(status, None, None))
             }
             _ => Error::Transport(self),
         }

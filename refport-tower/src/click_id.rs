@@ -3,12 +3,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, header::COOKIE};
+use http::{HeaderName, Request, header};
 use refport_core::{ClickId, CookieName};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{click_id, insert, is_withheld};
+
+/// In one place, so that looking for it builds nothing.
+static COOKIE: HeaderName = header::COOKIE;
 
 /// Puts the click ID from the cookie into the request's extensions. See the crate's page.
 ///
@@ -65,10 +68,21 @@ impl ClickIdLayer {
         self.map(|settings| settings.keys = Some(keys))
     }
 
+    #[inline]
     fn name(&self) -> &CookieName {
         self.settings
             .as_deref()
             .map_or(&CookieName::REFPORT, |settings| &settings.name)
+    }
+
+    /// Apart from [`call`](Service::call), which is then so small that it becomes part of its
+    /// caller, and the request is not copied once more.
+    #[inline(never)]
+    fn read<B>(&self, request: &mut Request<B>) {
+        let cookies = request.headers().get_all(&COOKIE);
+        if let Some(id) = ClickId::from_cookie_headers_named(self.name(), cookies) {
+            self.leave(request, id);
+        }
     }
 
     /// Leaves the ID that was found in the cookie, where nothing is known yet.
@@ -80,7 +94,7 @@ impl ClickIdLayer {
         }
         #[cfg(feature = "signed")]
         if let Some(keys) = self.settings.as_deref().and_then(|it| it.keys.as_ref())
-            && !keys.is_signed(name, &id, request.headers().get_all(COOKIE))
+            && !keys.is_signed(name, &id, request.headers().get_all(&COOKIE))
         {
             request
                 .extensions_mut()
@@ -135,15 +149,14 @@ where
     type Error = S::Error;
     type Future = S::Future;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let cookies = request.headers().get_all(COOKIE);
-        if let Some(id) = ClickId::from_cookie_headers_named(self.layer.name(), cookies) {
-            self.layer.leave(&mut request, id);
-        }
+        self.layer.read(&mut request);
         self.inner.call(request)
     }
 }

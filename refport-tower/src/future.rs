@@ -39,6 +39,7 @@ pin_project! {
 }
 
 impl<F, R> ResponseFuture<F, R> {
+    #[inline]
     pub(crate) const fn new(future: F, captured: Option<Box<Captured>>) -> Self {
         Self {
             state: State::Inner { future, captured },
@@ -60,8 +61,14 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
+            // Most requests, whose response is not touched.
+            StateProject::Inner {
+                future,
+                captured: None,
+            } => future.poll(cx),
             StateProject::Inner { future, captured } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(captured) = captured.take() {

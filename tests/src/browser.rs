@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::Running;
 
@@ -43,6 +43,7 @@ impl Browser {
         let (running, port) = start_chromedriver(&chromedriver)?;
         let profile = tempfile::tempdir()?;
         let mut capabilities = DesiredCapabilities::chrome();
+        capabilities.accept_insecure_certs(true)?; // the tests make their own certificates
         capabilities.set_binary(&chromium.to_string_lossy())?;
         for argument in ARGUMENTS {
             capabilities.add_arg(argument)?;

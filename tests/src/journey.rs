@@ -1,17 +1,18 @@
 //! What a visitor does, and what must be seen afterwards.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use refport_core::Timestamp;
-use reqwest::{Response, header};
+use reqwest::header;
 use serde_json::Value;
 use thirtyfour::{By, WebDriver, prelude::ElementQueryable};
 use url::Url;
 
-use crate::{Api, Browser, Shop};
-
-const DAY: i64 = 24 * 60 * 60;
+use crate::{
+    Api, Browser, Shop, Visitor,
+    clock::{DAY, unix_now},
+};
 
 /// A browser follows the partner's link, signs up and buys for 49.00; the commission is there, in
 /// the API and in the portal's frame, and still there after the shop was killed and started again.
@@ -185,85 +186,28 @@ pub async fn buy_with_the_service_dead(program: &str) -> anyhow::Result<()> {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let folder = tempfile::tempdir()?;
     let shop = Shop::start_with_service(program, folder.path(), &format!("http://{nobody}"))?;
-    let visitor = Visitor::new(&shop)?;
+    let visitor = Visitor::new(shop.value("shop"))?;
 
-    let signed_up = visitor
-        .post(
-            "signup",
-            "name=Carla&email=carla%40example.com",
-            "refp_id=clk_1",
-        )
-        .await?;
+    let landed = visitor.get("?refp_id=clk_1").await?;
+    ensure!(landed.status() == 200, "home: {}", landed.status());
+    let form = "name=Carla&email=carla%40example.com";
+    let signed_up = visitor.post_form("signup", form).await?;
     ensure!(signed_up.status() == 303, "sign-up: {}", signed_up.status());
-    let session = signed_up
-        .headers()
-        .get(header::SET_COOKIE)
-        .context("no session")?
-        .to_str()?;
-    let session = session.split(';').next().unwrap_or_default();
-    let cookies = format!("refp_id=clk_1; {session}");
-    let bought = visitor
-        .post("checkout", "product=pour-over", &cookies)
-        .await?;
+    ensure!(visitor.cookie("refp_id").as_deref() == Some("clk_1"));
+    let bought = visitor.post_form("checkout", "product=pour-over").await?;
     ensure!(bought.status() == 303, "checkout: {}", bought.status());
     let order = bought
         .headers()
         .get(header::LOCATION)
         .context("no order")?
         .to_str()?;
-    let page = visitor.get(order.trim_start_matches('/'), &cookies).await?;
+    let page = visitor.get(order).await?;
     ensure!(page.text().await?.contains("49.00 USD"));
-    let portal = visitor.get("partner", &cookies).await?;
+    let portal = visitor.get("partner").await?;
     ensure!(
         portal.status() == 502,
         "the portal says so: {}",
         portal.status()
     );
     Ok(())
-}
-
-struct Visitor {
-    http: reqwest::Client,
-    shop: Url,
-}
-
-impl Visitor {
-    fn new(shop: &Shop) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self {
-            http,
-            shop: Url::parse(shop.value("shop"))?,
-        })
-    }
-
-    async fn get(&self, path: &str, cookies: &str) -> anyhow::Result<Response> {
-        let request = self
-            .http
-            .get(self.shop.join(path)?)
-            .header(header::COOKIE, cookies);
-        Ok(request.send().await?)
-    }
-
-    async fn post(
-        &self,
-        path: &str,
-        form: &'static str,
-        cookies: &str,
-    ) -> anyhow::Result<Response> {
-        let request = self
-            .http
-            .post(self.shop.join(path)?)
-            .header(header::COOKIE, cookies);
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        Ok(request.body(form).send().await?)
-    }
-}
-
-fn unix_now() -> anyhow::Result<i64> {
-    Ok(SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)?
-        .as_secs()
-        .try_into()?)
 }

@@ -6,12 +6,19 @@
 
 mod api;
 mod browser;
+pub mod capturing;
+mod clock;
+pub mod drop_in;
 mod journey;
 mod process;
+mod recorder;
+mod visitor;
 
 pub use self::{
     api::Api,
     browser::Browser,
     journey::{buy_with_the_service_dead, follow_sign_up_and_buy},
     process::{Running, Shop},
+    recorder::serve_recorder,
+    visitor::Visitor,
 };

@@ -1,8 +1,18 @@
-//! The client under test and the call that an application would write without it.
+//! The client under test, and the calls that an application would write without it.
 
 use std::{str::FromStr, time::Duration};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
+use bytes::Bytes;
+use http::{
+    Request, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use refport_core::{ClickId, Refport, RefportBuilder, Sale, SaleResponse};
 
 const KEY: &str = "rk_test_0123456789abcdef0123456789abcdef";
@@ -13,6 +23,8 @@ pub(super) enum Caller {
     Refport(Box<Refport>),
     /// reqwest as its documentation shows it, with the settings of our default transport.
     Bare(reqwest::Client, String),
+    /// The pool on which reqwest stands, without TLS and proxies.
+    Hyper(Box<Client<HttpConnector, Full<Bytes>>>, Uri),
 }
 
 impl Caller {
@@ -20,6 +32,10 @@ impl Caller {
         Ok(match who {
             "refport" => Self::refport(Refport::builder(KEY).base_url(url))?,
             "bare" => Self::Bare(bare_client()?, format!("{url}/api/track/sale")),
+            "hyper" => {
+                let url = format!("{url}/api/track/sale").parse()?;
+                Self::Hyper(Box::new(hyper_client()), url)
+            }
             _ => bail!("there is no caller `{who}`"),
         })
     }
@@ -48,11 +64,20 @@ impl Caller {
                 let request = client.post(url).bearer_auth(KEY).json(&sale());
                 request.send().await?.error_for_status()?.json().await?
             }
+            Self::Hyper(client, url) => {
+                let request = Request::post(url)
+                    .header(AUTHORIZATION, format!("Bearer {KEY}"))
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(serde_json::to_vec(&sale())?.into())?;
+                let answer = client.request(request).await?;
+                ensure!(answer.status().is_success(), "{}", answer.status());
+                serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?
+            }
         })
     }
 }
 
-async fn never() -> Result<http::Response<bytes::Bytes>, std::convert::Infallible> {
+async fn never() -> Result<http::Response<Bytes>, std::convert::Infallible> {
     std::future::pending().await
 }
 
@@ -64,6 +89,13 @@ fn bare_client() -> reqwest::Result<reqwest::Client> {
         .referer(false)
         .user_agent("refport-rust/0.1.0")
         .build()
+}
+
+fn hyper_client() -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_secs(3)));
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 fn sale() -> Sale {

@@ -22,9 +22,14 @@ pub(crate) fn known<'a>(extensions: &'a Extensions, name: &CookieName) -> Option
     }
 }
 
-/// Puts `id` where [`known`] finds it, in place of an older one.
+/// Puts `id` where [`known`] finds it, in place of an older one and of an unsigned one.
 fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
     if name.is_default_program() {
+        if let Some(ids) = extensions.get_mut::<ClickIds>()
+            && ids.unsigned(name).is_some()
+        {
+            ids.insert(name.clone(), id.clone());
+        }
         extensions.insert(id);
     } else {
         extensions
@@ -47,4 +52,11 @@ fn is_withheld(extensions: &Extensions, name: &CookieName) -> bool {
     extensions
         .get::<ClickIds>()
         .is_some_and(|ids| ids.is_withheld(name))
+}
+
+/// Whether the visitor's ID is withheld for want of consent, and not for want of a signature.
+fn is_denied(extensions: &Extensions, name: &CookieName) -> bool {
+    extensions
+        .get::<ClickIds>()
+        .is_some_and(|ids| ids.is_withheld(name) && ids.unsigned(name).is_none())
 }

@@ -12,11 +12,9 @@ use actix_web::{
     test::{self, TestRequest},
     web,
 };
-use refport_actix::{
-    CaptureMiddleware, ClickIdMiddleware, CookieName, refport_core::capture::Capture,
-};
+use refport_actix::{Capture, CaptureMiddleware, ClickIdMiddleware, CookieName, SameSite};
 
-use crate::{NO_COOKIES, echo, get, send, through, withhold};
+use crate::{Answer, NO_COOKIES, echo, get, send, through, withhold};
 
 const COOKIE: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
 
@@ -91,6 +89,48 @@ async fn settings_reach_the_cookie() {
     assert_eq!(answer.set_cookies(), [want]);
     assert_eq!(answer.body, "-|c_1");
     assert!(CaptureMiddleware::new().domain("a b").is_err());
+}
+
+#[actix_web::test]
+async fn more_settings_reach_the_cookie() {
+    let capture = CaptureMiddleware::new()
+        .path("/shop")
+        .unwrap()
+        .same_site(SameSite::Strict)
+        .http_only(true)
+        .overwrite_after(Duration::from_secs(60))
+        .trust_forwarded_proto();
+    let app = test::init_service(echo().wrap(capture)).await;
+    let request = landing().insert_header(("x-forwarded-proto", "https"));
+    let answer = send(&app, request.to_request()).await;
+    let attributes = "HttpOnly; SameSite=Strict; Secure; Path=/shop";
+    assert_eq!(
+        answer.set_cookies(),
+        [
+            format!("refp_id=clk_new; {attributes}; Max-Age=7776000"),
+            format!("refp_id_hold=clk_new; {attributes}; Max-Age=60"),
+        ]
+    );
+    let held = &["refp_id=clk_new; refp_id_hold=clk_new"];
+    let answer = send(&app, get("/?refp_id=clk_other", held).to_request()).await;
+    assert_eq!(answer.set_cookies(), [""; 0]);
+    let over = &["refp_id=clk_new"];
+    let answer = send(&app, get("/?refp_id=clk_other", over).to_request()).await;
+    assert_eq!(
+        answer.set_cookies().len(),
+        2,
+        "the browser dropped the hold"
+    );
+    assert!(CaptureMiddleware::new().path("shop").is_err());
+    assert!(CaptureMiddleware::new().domain("co.uk").is_err());
+}
+
+#[actix_web::test]
+async fn a_proxys_word_counts_only_where_it_is_trusted() {
+    let app = test::init_service(echo().wrap(CaptureMiddleware::new())).await;
+    let request = landing().insert_header(("x-forwarded-proto", "https"));
+    let answer = send(&app, request.to_request()).await;
+    assert_eq!(answer.set_cookies(), [COOKIE]);
 }
 
 #[actix_web::test]
@@ -210,6 +250,93 @@ async fn a_handlers_own_cookies_stay() {
         .route("/", web::get().to(handler));
     let answer = through(app, landing()).await;
     assert_eq!(answer.set_cookies(), ["session=1", "theme=dark", COOKIE]);
+}
+
+/// An application that answers with these headers.
+async fn answering(
+    headers: &'static [(&'static str, &'static str)],
+    capture: CaptureMiddleware,
+    request: TestRequest,
+) -> Answer {
+    let handler = move || {
+        let mut response = HttpResponse::Ok();
+        for header in headers {
+            response.append_header(*header);
+        }
+        std::future::ready(response.finish())
+    };
+    let app = App::new().wrap(capture).route("/", web::get().to(handler));
+    through(app, request).await
+}
+
+#[actix_web::test]
+async fn the_cookie_is_written_once() {
+    let answer = answering(
+        &[
+            ("set-cookie", "refp_id=; Path=/; Max-Age=0"),
+            ("set-cookie", "session=1; Path=/"),
+            ("set-cookie", "refp_id=clk_shop; Path=/shop"),
+        ],
+        CaptureMiddleware::new(),
+        landing(),
+    )
+    .await;
+    assert_eq!(
+        answer.set_cookies(),
+        ["session=1; Path=/", "refp_id=clk_shop; Path=/shop", COOKIE]
+    );
+}
+
+#[actix_web::test]
+async fn an_answer_with_the_cookie_is_not_for_shared_caches() {
+    const CACHED: &[(&str, &str)] = &[
+        ("cache-control", "public, max-age=600"),
+        ("cdn-cache-control", "max-age=86400"),
+        ("surrogate-control", "max-age=86400"),
+    ];
+    let answer = answering(CACHED, CaptureMiddleware::new(), landing()).await;
+    assert_eq!(answer.header(CACHE_CONTROL), "max-age=600, private");
+    assert!(!answer.headers.contains_key("cdn-cache-control"));
+    assert!(!answer.headers.contains_key("surrogate-control"));
+
+    let answer = answering(&[], CaptureMiddleware::new(), landing()).await;
+    assert_eq!(answer.header(CACHE_CONTROL), "private");
+
+    for request in [
+        get("/", NO_COOKIES),
+        get("/?refp_id=clk_new", &["refp_id=clk_old"]),
+    ] {
+        let capture = CaptureMiddleware::new().first_click_wins();
+        let answer = answering(CACHED, capture, request).await;
+        assert_eq!(answer.header(CACHE_CONTROL), "public, max-age=600");
+        assert!(answer.headers.contains_key("cdn-cache-control"));
+    }
+}
+
+#[actix_web::test]
+async fn several_cache_controls_become_one() {
+    const SAID: &[(&str, &str)] = &[
+        ("cache-control", "max-age=1"),
+        ("cache-control", "s-maxage=2, immutable"),
+    ];
+    let answer = answering(SAID, CaptureMiddleware::new(), landing()).await;
+    let said: Vec<_> = answer.headers.get_all(CACHE_CONTROL).collect();
+    assert_eq!(said, ["max-age=1, immutable, private"]);
+}
+
+#[actix_web::test]
+async fn a_page_loaded_ahead_captures_nothing() {
+    let app = test::init_service(echo().wrap(CaptureMiddleware::new())).await;
+    for header in [
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+        ("x-moz", "prefetch"),
+    ] {
+        let answer = send(&app, landing().insert_header(header).to_request()).await;
+        assert_eq!(answer.set_cookies(), [""; 0], "{header:?}");
+        assert_eq!(answer.body, "-|-", "{header:?}");
+    }
 }
 
 #[actix_web::test]

@@ -7,8 +7,8 @@ use actix_web::{
     web,
 };
 use refport_actix::{
-    ClickIdMiddleware, ClickIds, CookieName,
-    refport_core::{self, ClickId},
+    ClickIdMiddleware, CookieName,
+    refport_core::{self, ClickId, ClickIds},
 };
 
 use crate::{NO_COOKIES, echo, get, send, through, withhold};

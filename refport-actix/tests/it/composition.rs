@@ -1,15 +1,20 @@
 //! Our middlewares beside actix's own, in both orders.
 
 use actix_web::{
-    App, HttpResponse,
+    App, Error, HttpResponse,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{HeaderName, HeaderValue, LOCATION},
+        header::{CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION},
     },
-    middleware::{Condition, DefaultHeaders, ErrorHandlerResponse, ErrorHandlers, NormalizePath},
+    middleware::{
+        Compress, Condition, DefaultHeaders, ErrorHandlerResponse, ErrorHandlers, Logger, Next,
+        NormalizePath, from_fn,
+    },
     test, web,
 };
-use refport_actix::{CaptureMiddleware, ClickIdMiddleware};
+use refport_actix::{CaptureMiddleware, ClickId, ClickIdMiddleware, Consent};
 
 use crate::{Answer, NO_COOKIES, get, optional, send, through};
 
@@ -141,4 +146,134 @@ async fn actixs_errors_of_routing_take_the_cookie_along() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.set_cookies().len(), 1);
     }
+}
+
+const SEEN: HeaderName = HeaderName::from_static("x-seen");
+const STORED: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+
+/// Says the ID in a header, and enough in the body for it to be compressed.
+async fn page(id: Option<ClickId>) -> HttpResponse {
+    let id = id.map_or("-".to_owned(), |id| id.to_string());
+    HttpResponse::Ok()
+        .insert_header((SEEN, id))
+        .body("our prices ".repeat(100))
+}
+
+/// The gate of a site with a banner, and the cleaning of the URL.
+fn gated() -> CaptureMiddleware {
+    use refport_actix::ClickIdExt;
+
+    CaptureMiddleware::new().clean_url(true).consent(|request| {
+        match request.cookie_value("choice").as_deref() {
+            Some("none") => Consent::Denied,
+            _ => Consent::Granted,
+        }
+    })
+}
+
+/// What must hold wherever our middlewares stand: the click is captured and seen, read back,
+/// withheld, and the URL cleaned.
+async fn assert_captures(what: &str, through: impl AsyncFn(test::TestRequest) -> Answer) {
+    let id = |answer: &Answer| answer.header(SEEN).to_owned();
+    let answer = through(landing("/page")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{what}");
+    assert_eq!(id(&answer), "clk_new", "{what}");
+    assert_eq!(answer.set_cookies(), [STORED], "{what}");
+
+    let answer = through(get("/page", &["refp_id=clk_old"])).await;
+    assert_eq!(id(&answer), "clk_old", "{what}");
+    assert_eq!(answer.set_cookies(), [""; 0], "{what}");
+
+    let no = &["choice=none; refp_id=clk_old"];
+    let answer = through(get("/page?refp_id=clk_new", no)).await;
+    assert_eq!(id(&answer), "-", "{what}");
+    assert_eq!(answer.set_cookies(), [EXPIRED], "{what}");
+
+    let navigation = get("/page?refp_id=clk_new&plan=pro", NO_COOKIES);
+    let answer = through(navigation.insert_header(("accept", "text/html"))).await;
+    assert_eq!(answer.status, StatusCode::FOUND, "{what}");
+    assert_eq!(answer.header(LOCATION), "/page?plan=pro", "{what}");
+    assert_eq!(answer.set_cookies(), [STORED], "{what}");
+}
+
+/// `$theirs` inside of ours, between them, and outside.
+macro_rules! in_every_place {
+    ($theirs:expr) => {{
+        let app = || App::new().route("/page", web::get().to(page));
+        let reading = ClickIdMiddleware::new;
+        let inside = async |request| {
+            let app = app().wrap($theirs).wrap(reading()).wrap(gated());
+            through(app, request).await
+        };
+        assert_captures("theirs inside", inside).await;
+        let between = async |request| {
+            let app = app().wrap(reading()).wrap($theirs).wrap(gated());
+            through(app, request).await
+        };
+        assert_captures("theirs between", between).await;
+        let outside = async |request| {
+            let app = app().wrap(gated()).wrap(reading()).wrap($theirs);
+            through(app, request).await
+        };
+        assert_captures("theirs outside", outside).await;
+    }};
+}
+
+#[actix_web::test]
+async fn each_of_actixs_own_in_every_place() {
+    in_every_place!(Compress::default());
+    in_every_place!(Logger::default());
+    in_every_place!(NormalizePath::trim());
+    in_every_place!(DefaultHeaders::new().add((MARK, "1")));
+    in_every_place!(Condition::new(true, DefaultHeaders::new().add((MARK, "1"))));
+    in_every_place!(from_fn(passes));
+}
+
+async fn passes<B>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error>
+where
+    B: MessageBody + 'static,
+{
+    next.call(request).await
+}
+
+#[actix_web::test]
+async fn a_compressed_landing_page_has_the_cookie() {
+    let app = || App::new().route("/page", web::get().to(page));
+    let inside = test::init_service(app().wrap(Compress::default()).wrap(gated())).await;
+    let outside = test::init_service(app().wrap(gated()).wrap(Compress::default())).await;
+    let landing = || landing("/page").insert_header(("accept-encoding", "gzip"));
+    let inside = test::call_service(&inside, landing().to_request()).await;
+    let outside = test::call_service(&outside, landing().to_request()).await;
+    for headers in [inside.headers(), outside.headers()] {
+        assert_eq!(headers.get(CONTENT_ENCODING).unwrap(), "gzip");
+        assert_eq!(headers.get(SEEN).unwrap(), "clk_new");
+        assert_eq!(headers.get("set-cookie").unwrap(), STORED);
+    }
+}
+
+#[actix_web::test]
+async fn a_function_as_middleware_may_put_the_answer_into_the_handlers_place() {
+    async fn closed<B>(_: ServiceRequest, _: Next<B>) -> Result<ServiceResponse<B>, Error> {
+        Err(actix_web::error::ErrorServiceUnavailable("closed"))
+    }
+
+    async fn closing<B>(request: ServiceRequest, _: Next<B>) -> Result<ServiceResponse, Error> {
+        Ok(request.into_response(HttpResponse::ServiceUnavailable()))
+    }
+
+    let app = || App::new().configure(routes);
+    let answering = app().wrap(from_fn(closing)).wrap(CaptureMiddleware::new());
+    let answer = through(answering, landing("/found")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.set_cookies(), [STORED]);
+
+    // An error instead of an answer has no headers to put a cookie in.
+    let failing = app().wrap(from_fn(closed)).wrap(CaptureMiddleware::new());
+    let failing = test::init_service(failing).await;
+    let request = landing("/found").to_request();
+    let error = actix_web::dev::Service::call(&failing, request).await;
+    let answer = error.map(drop).unwrap_err().error_response();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!answer.headers().contains_key("set-cookie"));
 }

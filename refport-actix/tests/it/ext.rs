@@ -1,5 +1,8 @@
 use actix_web::{HttpMessage, dev::ServiceRequest};
-use refport_actix::{ClickIdExt, ClickIds, CookieName, refport_core::ClickId};
+use refport_actix::{
+    ClickIdExt, CookieName,
+    refport_core::{ClickId, ClickIds},
+};
 
 use crate::{NO_COOKIES, get, withhold};
 
@@ -63,6 +66,79 @@ fn a_name_that_replaces_the_default_one_finds_the_plain_id() {
         .insert("new".parse::<ClickId>().unwrap());
     let name = CookieName::new("acme_ref").unwrap().for_default_program();
     assert_eq!(seen(request, Some(&name)).as_deref(), Some("new"));
+}
+
+/// What the three views of one request say of all programs, which must be the same.
+fn all(request: &ServiceRequest) -> String {
+    fn ask(view: &impl ClickIdExt) -> String {
+        let ids = view.click_ids();
+        let text = |name: &CookieName| ids.get(name).map_or("-", ClickId::as_str).to_owned();
+        format!(
+            "{}|{}",
+            text(&CookieName::REFPORT),
+            text(&CookieName::PARTLI)
+        )
+    }
+
+    let answer = ask(request);
+    assert_eq!(ask(&request.guard_ctx()), answer);
+    assert_eq!(ask(request.request()), answer);
+    answer
+}
+
+#[test]
+fn all_programs_ids_are_the_middlewares_and_the_default_cookie() {
+    let cookies = &["refp_id=one; pref_cid=two"];
+    assert_eq!(
+        all(&request(cookies)),
+        "one|-",
+        "the other needs its middleware"
+    );
+    assert_eq!(all(&request(NO_COOKIES)), "-|-");
+
+    let left = request(cookies);
+    let mut ids = ClickIds::default();
+    ids.insert(CookieName::PARTLI, "two".parse().unwrap());
+    left.extensions_mut().insert(ids);
+    assert_eq!(all(&left), "one|two");
+    left.extensions_mut()
+        .insert("newer".parse::<ClickId>().unwrap());
+    assert_eq!(all(&left), "newer|two");
+
+    withhold(&left, CookieName::REFPORT);
+    assert_eq!(all(&left), "-|two");
+    withhold(&left, CookieName::PARTLI);
+    assert_eq!(all(&left), "-|-");
+}
+
+#[test]
+fn a_cookie_of_ones_own_is_read_among_malformed_neighbours() {
+    fn choice(cookies: &[&[u8]]) -> Option<String> {
+        let request = get("/", cookies).to_srv_request();
+        let context = request.guard_ctx();
+        let answers = [
+            request.cookie_value("choice"),
+            context.cookie_value("choice"),
+            request.request().cookie_value("choice"),
+        ];
+        let answers = answers.map(|answer| answer.map(String::from));
+        let [first, ..] = answers.clone();
+        assert!(answers.iter().all(|answer| *answer == first), "{answers:?}");
+        first
+    }
+
+    for (cookies, want) in [
+        (&[][..], None),
+        (&[&b"theme=dark"[..]][..], None),
+        (&[b"choice=all"], Some("all")),
+        (&[b"a=1", b"b=2; choice=all"], Some("all")),
+        (&[b"\xff=\xfe; broken; choice=%61ll"], Some("all")),
+        (&[b"choice=\"all\""], Some("all")),
+        (&[b"choice="], Some("")),
+        (&[b"choice=\xff"], None),
+    ] {
+        assert_eq!(choice(cookies).as_deref(), want, "{cookies:?}");
+    }
 }
 
 #[test]

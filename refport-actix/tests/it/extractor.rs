@@ -4,17 +4,26 @@ use actix_web::{
     test,
     web::{self, ServiceConfig},
 };
-use refport_actix::{CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, CookieName};
+use refport_actix::{
+    CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, ClickIds, CookieName, refport_core,
+};
 
 use crate::{NO_COOKIES, get, optional, send, through, withhold};
 
-/// `/optional` and `/required` answer the ID they were given.
+/// `/optional`, `/required` and `/result` answer the ID they were given, or that there is none.
 fn routes(app: &mut ServiceConfig) {
-    app.route("/optional", web::get().to(optional)).route(
-        "/required",
-        web::get().to(async |id: ClickId| id.to_string()),
-    );
+    let required = async |id: ClickId| id.to_string();
+    let result = async |id: Result<ClickId, ClickIdError>| match id {
+        Ok(id) => id.to_string(),
+        Err(error) => error.to_string(),
+    };
+    app.route("/optional", web::get().to(optional))
+        .route("/required", web::get().to(required))
+        .route("/result", web::get().to(result));
 }
+
+const NO_CLICK_ID: &str =
+    "the request carries no click ID: no referral link was followed, or its cookie is gone";
 
 type Case = (&'static str, &'static [&'static [u8]], Option<&'static str>);
 
@@ -79,6 +88,9 @@ async fn extractor_table_with_and_without_the_middleware() {
                 Some(want) => assert_eq!(required.body, *want, "{what} {how}"),
                 None => assert_eq!(required.status, StatusCode::BAD_REQUEST, "{what} {how}"),
             }
+            let result = call("result").await;
+            assert_eq!(result.status, StatusCode::OK, "{what} {how}");
+            assert_eq!(result.body, want.unwrap_or(NO_CLICK_ID), "{what} {how}");
         }
     }
 }
@@ -88,19 +100,65 @@ async fn a_missing_id_is_explained() {
     let answer = through(App::new().configure(routes), get("/required", NO_COOKIES)).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.header(CONTENT_TYPE), "application/json");
-    assert_eq!(
-        answer.body,
-        r#"{"error":{"code":"CLICK_ID_MISSING","message":"the request carries no click ID: no referral link was followed, or its cookie is gone"}}"#
-    );
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let error = serde_json::json!({ "code": "CLICK_ID_MISSING", "message": NO_CLICK_ID });
+    assert_eq!(body, serde_json::json!({ "error": error }));
+}
+
+/// `refport|partli`, as the extractor of all programs' IDs says it.
+async fn all(ids: ClickIds) -> String {
+    let text = |name| ids.get(name).map_or("-", |id| id.as_str()).to_owned();
+    format!(
+        "{}|{}",
+        text(&CookieName::REFPORT),
+        text(&CookieName::PARTLI)
+    )
 }
 
 #[actix_web::test]
-async fn the_error_is_typed() {
-    let handler = async |id: Result<ClickId, ClickIdError>| id.unwrap_err().to_string();
-    let app = App::new().route("/", web::get().to(handler));
-    let answer = through(app, get("/", NO_COOKIES)).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.body.contains("no click ID"));
+async fn the_ids_of_all_programs_are_extracted() {
+    let partli = || ClickIdMiddleware::new().cookie_name(CookieName::PARTLI);
+    let app = || App::new().route("/", web::get().to(all));
+    let without = test::init_service(app()).await;
+    let with = test::init_service(app().wrap(partli()).wrap(ClickIdMiddleware::new())).await;
+    for (cookies, bare, layered) in [
+        (NO_COOKIES, "-|-", "-|-"),
+        (&["refp_id="], "-|-", "-|-"),
+        (&["refp_id=a b; pref_cid=a b"], "-|-", "-|-"),
+        (&["refp_id=one"], "one|-", "one|-"),
+        (&["pref_cid=two"], "-|-", "-|two"),
+        (&["pref_cid=two", "refp_id=one"], "one|-", "one|two"),
+    ] {
+        let answer = send(&without, get("/", cookies).to_request()).await;
+        assert_eq!(answer.body, bare, "{cookies:?}");
+        let answer = send(&with, get("/", cookies).to_request()).await;
+        assert_eq!(answer.body, layered, "{cookies:?}");
+    }
+
+    let request = get("/", &["pref_cid=two; refp_id=one"]).to_request();
+    withhold(&request, CookieName::REFPORT);
+    assert_eq!(send(&with, request).await.body, "-|two");
+
+    let capturing = app().wrap(CaptureMiddleware::new()).wrap(
+        CaptureMiddleware::new()
+            .param("via")
+            .cookie_name(CookieName::PARTLI),
+    );
+    let landing = get("/?refp_id=one&via=two", NO_COOKIES);
+    assert_eq!(through(capturing, landing).await.body, "one|two");
+}
+
+#[actix_web::test]
+async fn the_extractors_type_is_the_cores_in_every_form() {
+    let mut core = refport_core::ClickIds::default();
+    core.insert(CookieName::PARTLI, "c_1".parse().unwrap());
+    let ids = ClickIds::from(core);
+    assert_eq!(ids.get(&CookieName::PARTLI).unwrap().as_str(), "c_1");
+    let core = refport_core::ClickIds::from(ids.clone());
+    assert_eq!(
+        core.get(&CookieName::PARTLI),
+        ids.into_inner().get(&CookieName::PARTLI)
+    );
 }
 
 #[actix_web::test]
@@ -151,9 +209,17 @@ async fn a_withheld_id_is_not_extracted() {
         .wrap(ClickIdMiddleware::new())
         .wrap(CaptureMiddleware::new());
     let app = test::init_service(app).await;
-    let request = get("/optional?refp_id=clk_new", &["refp_id=clk_old"]).to_request();
-    withhold(&request, CookieName::REFPORT);
-    let answer = send(&app, request).await;
-    assert_eq!(answer.body, "-");
-    assert_eq!(answer.set_cookies(), [""; 0]);
+    for (form, status, body) in [
+        ("optional", StatusCode::OK, "-"),
+        ("result", StatusCode::OK, NO_CLICK_ID),
+        ("required", StatusCode::BAD_REQUEST, "CLICK_ID_MISSING"),
+    ] {
+        let uri = format!("/{form}?refp_id=clk_new");
+        let request = get(&uri, &["refp_id=clk_old"]).to_request();
+        withhold(&request, CookieName::REFPORT);
+        let answer = send(&app, request).await;
+        assert_eq!(answer.status, status, "{form}");
+        assert!(answer.body.contains(body), "{form}: {}", answer.body);
+        assert_eq!(answer.set_cookies(), [""; 0]);
+    }
 }

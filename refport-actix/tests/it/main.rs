@@ -7,12 +7,15 @@ mod checkout;
 mod clear;
 mod click_id;
 mod composition;
+mod connections;
+mod consent;
 mod ext;
 mod extractor;
 mod guard;
-mod http2;
 #[cfg(feature = "client")]
 mod recorder;
+#[cfg(feature = "signed")]
+mod signed;
 
 use std::net::SocketAddr;
 
@@ -28,7 +31,10 @@ use actix_web::{
     test::{self, TestRequest},
     web::{self, ServiceConfig},
 };
-use refport_actix::{ClickIds, CookieName, refport_core::ClickId};
+use refport_actix::{
+    CookieName,
+    refport_core::{ClickId, ClickIds},
+};
 
 /// An answer, read whole.
 pub(crate) struct Answer {

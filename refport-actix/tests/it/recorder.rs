@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use actix_web::{App, test::TestRequest, web};
-use refport_actix::{ClickId, Sale, Track};
-use refport_core::test_util::{Answer, Recorder};
+use refport_actix::{ClickId, ClickIdMiddleware, ClickIds, CookieName, Sale, Track};
+use refport_core::{
+    destination::FanOut,
+    test_util::{Answer, Recorder},
+};
 
 use crate::through;
 
@@ -50,4 +53,30 @@ async fn a_dead_service_leaves_the_order_standing() {
     let answer = buy(&recorder, "refp_id=clk_1").await;
     assert_eq!(answer, "cannot connect to the service");
     assert!(recorder.sales().is_empty());
+}
+
+/// Reports to every program, and says which have taken it.
+async fn fan_out(clicks: ClickIds, programs: web::Data<FanOut>) -> String {
+    let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+    let reports = programs.report_sale(sale, &clicks).await.into_iter();
+    let names = reports.filter(|report| report.outcome.is_ok());
+    let names = names.map(|report| report.destination);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[actix_web::test]
+async fn each_program_gets_its_own_click() {
+    let (refport, partli) = (Recorder::new(), Recorder::new());
+    let programs = FanOut::new().to(refport.refport()).to(partli.partli());
+    let app = App::new()
+        .app_data(web::Data::new(programs))
+        .route("/checkout", web::post().to(fan_out))
+        .wrap(ClickIdMiddleware::new().cookie_name(CookieName::PARTLI));
+    let order = TestRequest::post()
+        .uri("/checkout")
+        .insert_header(("cookie", "pref_cid=c_1; refp_id=clk_1"));
+    let answer = through(app, order).await;
+    assert_eq!(answer.body, "refport, partli");
+    assert_eq!(refport.sent()[0].body()["clickId"], "clk_1");
+    assert_eq!(partli.sent()[0].body()["clickId"], "c_1");
 }

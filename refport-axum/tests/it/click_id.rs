@@ -1,15 +1,20 @@
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     http::{Request, StatusCode, header::COOKIE},
     response::Response,
     routing::get,
 };
 use http_body_util::BodyExt;
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, ClickIds, CookieName};
+use refport_axum::{
+    CaptureLayer, ClickId, ClickIdLayer, ClickIdRejection, ClickIds, CookieName, refport_core,
+};
 use tower::ServiceExt;
 
-/// `/optional` and `/required` answer the ID they were given.
+const NO_CLICK_ID: &str =
+    "the request carries no click ID: no referral link was followed, or its cookie is gone";
+
+/// `/optional`, `/required` and `/result` answer the ID they were given, or that there is none.
 fn routes() -> Router {
     Router::new()
         .route(
@@ -17,6 +22,12 @@ fn routes() -> Router {
             get(async |id: Option<ClickId>| id.map_or("-".into(), |id| id.to_string())),
         )
         .route("/required", get(async |id: ClickId| id.to_string()))
+        .route(
+            "/result",
+            get(async |id: Result<ClickId, ClickIdRejection>| {
+                id.map_or_else(|error| error.to_string(), |id| id.to_string())
+            }),
+        )
 }
 
 async fn call(app: &Router, uri: &str, cookies: &[&[u8]]) -> (StatusCode, String) {
@@ -69,15 +80,19 @@ async fn extractor_table_with_and_without_the_layer() {
                 None => {
                     assert_eq!(status, StatusCode::BAD_REQUEST, "{how} {cookies:?}");
                     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-                    assert_eq!(body["error"]["code"], "CLICK_ID_MISSING");
-                    assert!(
-                        body["error"]["message"]
-                            .as_str()
-                            .unwrap()
-                            .contains("no click ID")
-                    );
+                    let error = serde_json::json!({
+                        "code": "CLICK_ID_MISSING",
+                        "message": NO_CLICK_ID,
+                    });
+                    assert_eq!(body, serde_json::json!({ "error": error }));
                 }
             }
+            let (status, body) = call(&app, "/result", cookies).await;
+            assert_eq!(
+                (status, body.as_str()),
+                (StatusCode::OK, want.unwrap_or(NO_CLICK_ID)),
+                "{how} {cookies:?}"
+            );
         }
     }
 }
@@ -146,41 +161,87 @@ async fn a_cookie_of_another_name_needs_the_layer() {
 }
 
 #[tokio::test]
-async fn a_second_programs_ids_are_kept_apart() {
-    let handler = async |id: Option<ClickId>, ids: Option<Extension<ClickIds>>| {
-        let partli = ids.and_then(|ids| ids.get(&CookieName::PARTLI).map(ToString::to_string));
-        format!("{:?} {partli:?}", id.map(|id| id.to_string()))
-    };
-    let app = Router::new()
-        .route("/", get(handler))
+async fn the_ids_of_all_programs_are_extracted() {
+    /// `refport|partli`.
+    async fn all(ids: ClickIds) -> String {
+        let text = |name| ids.get(name).map_or("-", |id| id.as_str()).to_owned();
+        format!(
+            "{}|{}",
+            text(&CookieName::REFPORT),
+            text(&CookieName::PARTLI)
+        )
+    }
+
+    let partli = || CookieName::PARTLI;
+    let without = Router::new().route("/", get(all));
+    let with = without
+        .clone()
         .layer(ClickIdLayer::new())
-        .layer(ClickIdLayer::new().cookie_name(CookieName::PARTLI));
-    let both = call(&app, "/", &[b"refp_id=one; pref_cid=two"]).await.1;
-    assert_eq!(both, r#"Some("one") Some("two")"#);
+        .layer(ClickIdLayer::new().cookie_name(partli()));
+    let cases: [(&[&[u8]], &str, &str); 6] = [
+        (&[], "-|-", "-|-"),
+        (&[b"refp_id="], "-|-", "-|-"),
+        (&[b"refp_id=a b; pref_cid=a b"], "-|-", "-|-"),
+        (&[b"refp_id=one"], "one|-", "one|-"),
+        (&[b"pref_cid=two"], "-|-", "-|two"),
+        (&[b"pref_cid=two", b"refp_id=one"], "one|-", "one|two"),
+    ];
+    for (cookies, bare, layered) in cases {
+        assert_eq!(call(&without, "/", cookies).await.1, bare, "{cookies:?}");
+        assert_eq!(call(&with, "/", cookies).await.1, layered, "{cookies:?}");
+    }
+
+    let withholding = with.layer(withhold());
+    let both = call(&withholding, "/", &[b"pref_cid=two; refp_id=one"]).await;
+    assert_eq!(both.1, "-|two");
+
+    let capturing = without
+        .layer(CaptureLayer::new())
+        .layer(CaptureLayer::new().param("via").cookie_name(partli()));
+    let landing = call(&capturing, "/?refp_id=one&via=two", &[]).await;
+    assert_eq!(landing.1, "one|two");
+}
+
+#[test]
+fn the_extractors_type_is_the_cores_in_every_form() {
+    let mut core = refport_core::ClickIds::default();
+    core.insert(CookieName::PARTLI, "c_1".parse().unwrap());
+    let ids = ClickIds::from(core);
+    assert_eq!(ids.get(&CookieName::PARTLI).unwrap().as_str(), "c_1");
+    let core = refport_core::ClickIds::from(ids.clone());
     assert_eq!(
-        call(&app, "/", &[b"pref_cid=two"]).await.1,
-        r#"None Some("two")"#
+        core.get(&CookieName::PARTLI),
+        ids.into_inner().get(&CookieName::PARTLI)
     );
-    assert_eq!(call(&app, "/", &[]).await.1, "None None");
 }
 
 #[tokio::test]
 async fn a_withheld_id_is_not_extracted() {
-    let withhold = axum::middleware::map_request(async |mut request: axum::extract::Request| {
-        request
-            .extensions_mut()
-            .get_or_insert_default::<ClickIds>()
-            .withhold(CookieName::REFPORT);
-        request
-    });
     let app = routes()
         .layer(ClickIdLayer::new())
         .layer(CaptureLayer::new())
-        .layer(withhold);
-    assert_eq!(
-        call(&app, "/optional?refp_id=clk_new", &[b"refp_id=clk_old"])
-            .await
-            .1,
-        "-"
-    );
+        .layer(withhold());
+    for (form, status, body) in [
+        ("optional", StatusCode::OK, "-"),
+        ("result", StatusCode::OK, NO_CLICK_ID),
+        ("required", StatusCode::BAD_REQUEST, "CLICK_ID_MISSING"),
+    ] {
+        let uri = format!("/{form}?refp_id=clk_new");
+        let answer = call(&app, &uri, &[b"refp_id=clk_old"]).await;
+        assert_eq!(answer.0, status, "{form}");
+        assert!(answer.1.contains(body), "{form}: {}", answer.1);
+    }
+}
+
+type Withhold = tower::util::MapRequestLayer<fn(Request<Body>) -> Request<Body>>;
+
+/// A middleware of the site's own, for a visitor who has not agreed.
+fn withhold() -> Withhold {
+    tower::util::MapRequestLayer::new(|mut request| {
+        request
+            .extensions_mut()
+            .get_or_insert_default::<refport_core::ClickIds>()
+            .withhold(CookieName::REFPORT);
+        request
+    })
 }

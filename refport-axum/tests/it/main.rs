@@ -5,6 +5,7 @@ mod checkout;
 #[cfg(feature = "reqwest")]
 mod clear;
 mod click_id;
-mod http2;
+mod composition;
+mod connections;
 #[cfg(feature = "client")]
 mod recorder;

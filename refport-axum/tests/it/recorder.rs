@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use axum::{Extension, Router, body::Body, http::Request, routing::post};
-use refport_axum::{ClickId, Sale, Track};
-use refport_core::test_util::{Answer, Recorder};
+use refport_axum::{ClickId, ClickIdLayer, ClickIds, CookieName, Sale, Track};
+use refport_core::{
+    destination::FanOut,
+    test_util::{Answer, Recorder},
+};
 use tower::ServiceExt;
 
 async fn checkout(click_id: Option<ClickId>, track: Track) -> String {
@@ -50,4 +53,29 @@ async fn a_dead_service_leaves_the_order_standing() {
     let answer = buy(&recorder, "refp_id=clk_1").await;
     assert_eq!(answer, "cannot connect to the service");
     assert!(recorder.sales().is_empty());
+}
+
+/// Reports to every program, and says which have taken it.
+async fn fan_out(clicks: ClickIds, Extension(programs): Extension<FanOut>) -> String {
+    let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+    let reports = programs.report_sale(sale, &clicks).await.into_iter();
+    let names = reports.filter(|report| report.outcome.is_ok());
+    let names = names.map(|report| report.destination);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[tokio::test]
+async fn each_program_gets_its_own_click() {
+    let (refport, partli) = (Recorder::new(), Recorder::new());
+    let programs = FanOut::new().to(refport.refport()).to(partli.partli());
+    let app = Router::new()
+        .route("/checkout", post(fan_out))
+        .layer(ClickIdLayer::new().cookie_name(CookieName::PARTLI))
+        .layer(Extension(programs));
+    let order = Request::post("/checkout").header("cookie", "pref_cid=c_1; refp_id=clk_1");
+    let answer = app.oneshot(order.body(Body::empty()).unwrap()).await;
+    let body = axum::body::to_bytes(answer.unwrap().into_body(), 1024).await;
+    assert_eq!(body.unwrap(), "refport, partli");
+    assert_eq!(refport.sent()[0].body()["clickId"], "clk_1");
+    assert_eq!(partli.sent()[0].body()["clickId"], "c_1");
 }

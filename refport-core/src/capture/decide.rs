@@ -4,6 +4,14 @@ use super::{Capture, Landing, RequestHeaders, clean_url, rules::Secure, set_cook
 use crate::{ClickId, consent::Consent};
 
 impl Capture {
+    /// Whether [`decide`](Self::decide) has nothing to do about a request with this query and
+    /// these headers: a quick look for middleware, since most requests pass. One that does not may
+    /// turn out to be nothing, too.
+    #[inline]
+    pub fn passes<H: RequestHeaders>(&self, query: Option<&str>, headers: &H) -> bool {
+        !query.is_some_and(|query| self.may_carry(query)) && !self.is_denied(headers)
+    }
+
     /// Decides what to do about one request, for a site that asks nobody for consent: `None` when
     /// its URL carries no valid click ID and nothing is to be withheld either.
     ///
@@ -12,10 +20,9 @@ impl Capture {
     /// (`Sec-Purpose: prefetch`) captures nothing. One with Global Privacy Control is
     /// [denied](Consent::Denied), unless the rules
     /// [ignore that](Self::ignore_global_privacy_control).
-    #[inline]
     pub fn decide<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Option<Captured> {
         let arrived = self.arrived(landing);
-        let denied = self.is_denied(landing);
+        let denied = self.is_denied(landing.headers);
         if arrived.is_none() && !denied {
             return None;
         }
@@ -35,25 +42,28 @@ impl Capture {
         landing: &Landing<'_, H>,
         consent: impl FnOnce() -> Consent,
     ) -> Option<Captured> {
-        let denied = self.is_denied(landing);
         self.outcome(self.arrived(landing), landing, || {
-            if denied { Consent::Denied } else { consent() }
+            if self.is_denied(landing.headers) {
+                Consent::Denied
+            } else {
+                consent()
+            }
         })
     }
 
     /// Whether [`decide_with`](Self::decide_with) would ask: for a gate that takes its time, so
     /// that it is asked before.
     pub fn asks_for_consent<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
-        !self.is_denied(landing)
+        !self.is_denied(landing.headers)
             && (self.stored(landing.headers).is_some() || self.arrived(landing).is_some())
     }
 
-    fn is_denied<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
-        !self.ignore_global_privacy_control && landing.headers.global_privacy_control()
+    #[inline]
+    fn is_denied<H: RequestHeaders>(&self, headers: &H) -> bool {
+        !self.ignore_global_privacy_control && headers.global_privacy_control()
     }
 
     /// The ID on the URL.
-    #[inline]
     fn arrived<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Option<ClickId> {
         let query = landing.query?;
         if !self.may_carry(query) || landing.method != "GET" || landing.is_speculative() {
@@ -64,11 +74,23 @@ impl Capture {
             .find_map(|(_, value)| ClickId::from_bytes(value.as_bytes()).ok())
     }
 
-    /// Whether the parameter may be there: it is spelt out, or something is escaped.
+    /// Whether the parameter may be there: its first letter begins a pair, or an escape does,
+    /// which may stand for that letter.
     fn may_carry(&self, query: &str) -> bool {
-        query.len() > self.param.len()
-            && (memchr::memmem::find(query.as_bytes(), self.param.as_bytes()).is_some()
-                || memchr::memchr2(b'%', b'+', query.as_bytes()).is_some())
+        let first = match self.param.as_bytes() {
+            [first, ..] if first.is_ascii_graphic() => *first,
+            _ => return true,
+        };
+        let mut pairs = query.as_bytes();
+        loop {
+            if matches!(pairs, [byte, ..] if *byte == first || *byte == b'%') {
+                return true;
+            }
+            match next_pair(pairs) {
+                Some(next) => pairs = next,
+                None => return false,
+            }
+        }
     }
 
     /// The ID in the cookie.
@@ -156,6 +178,19 @@ impl Capture {
     fn is_https<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
         landing.https || self.secure == Secure::ByProxy && landing.is_forwarded_https()
     }
+}
+
+/// The query after the first pair.
+#[inline]
+fn next_pair(query: &[u8]) -> Option<&[u8]> {
+    // So short that `memchr` would not have set out.
+    const SHORT: usize = 32;
+    let end = if query.len() < SHORT {
+        query.iter().position(|&byte| byte == b'&')?
+    } else {
+        memchr::memchr(b'&', query)?
+    };
+    Some(&query[end + 1..])
 }
 
 /// What [`Capture::decide`] says is to be done.

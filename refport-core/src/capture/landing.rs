@@ -27,9 +27,10 @@ impl RequestHeaders for HeaderMap {
         self.get_all(COOKIE).into_iter().map(AsRef::as_ref)
     }
 
+    #[inline]
     fn global_privacy_control(&self) -> bool {
-        const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-        self.get(SEC_GPC).is_some_and(|value| value == "1")
+        static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+        self.get(&SEC_GPC).is_some_and(|value| value == "1")
     }
 }
 

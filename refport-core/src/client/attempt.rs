@@ -9,18 +9,21 @@ use http::{
     HeaderValue, Request, Response,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
 
-use super::{call::Call, endpoint::Shared};
+use super::{call::Call, endpoint::Shared, retry::later};
 use crate::error::TransportError;
 
-/// Sends a call once, within the time of one attempt: what tower's retry service repeats.
+/// Sends a call once, within the time of one attempt and of the whole call: what tower's retry
+/// service repeats.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) shared: &'a Shared,
     /// How many were made, for the span.
     pub(super) made: &'a AtomicU32,
+    /// When the whole call ends.
+    pub(super) deadline: Instant,
 }
 
 impl Attempt<'_> {
@@ -46,20 +49,26 @@ impl<'a> Service<Call> for Attempt<'a> {
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let Self { shared, made } = *self;
-        let request = self.request(call);
+        let Self {
+            shared,
+            made,
+            deadline,
+        } = *self;
+        // Made here and begun below, so that the future does not hold the request as well.
+        let sending = shared.transport.send(self.request(call));
         Box::pin(async move {
+            let mut now = Instant::now();
             // The service may have asked another call to wait.
-            if let Some(asked) = shared.pause.at(Instant::now()) {
-                tokio::time::sleep_until(asked.until).await;
+            if let Some(asked) = shared.pause.at(now) {
+                sleep_until(asked.until.min(deadline)).await;
+                now = Instant::now();
+                if now >= deadline {
+                    return Err(TransportError::timeout());
+                }
             }
             made.fetch_add(1, Ordering::Relaxed);
-            match timeout(
-                shared.settings.attempt_timeout,
-                shared.transport.send(request),
-            )
-            .await
-            {
+            let end = later(now, shared.settings.attempt_timeout).min(deadline);
+            match timeout_at(end, sending).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(TransportError::from_boxed(error)),
                 Err(_) => Err(TransportError::timeout()),

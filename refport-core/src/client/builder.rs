@@ -29,7 +29,7 @@ use crate::Error;
 /// | [`attempt_timeout`](Self::attempt_timeout) | 10 s | for one attempt, to the last byte |
 /// | [`total_timeout`](Self::total_timeout) | 30 s | for a call with all its attempts and waits |
 /// | [`max_attempts`](Self::max_attempts) | 3 | how often a call is sent at most |
-/// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, with jitter |
+/// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, each drawn by chance |
 /// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that a 429 can ask for |
 /// | [`retry_budget`](Self::retry_budget) | 10 a second and 20 % | repeats of all calls together |
 /// | [`repeat_leads`](Self::repeat_leads) | `false` | leads as sales with an invoice ID |
@@ -156,7 +156,10 @@ impl<C: Client> ClientBuilder<C> {
     }
 
     /// The wait before the second attempt, and the longest one; it doubles from the one to the
-    /// other, with tower's jitter: up to a half, less on waits of whole seconds. At least 1 ms.
+    /// other. Each is drawn by chance from there to a half more; the longest one is a bound, so that
+    /// waits which reach it lie in its upper third. At least 1 ms.
+    ///
+    /// A 429 with a time of its own is kept to, and is never waited for more briefly.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff = (first, longest);
         self

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use http::Uri;
+use serde::Serialize;
 
 /// One call to the service: what is sent again when it is repeated. Cloning costs two reference
 /// counts.
@@ -10,6 +11,27 @@ pub(super) struct Call {
     pub(super) url: Uri,
     pub(super) body: Bytes,
     pub(super) repeat: Repeat,
+}
+
+impl Call {
+    /// Writes `body` as JSON: nothing of it is needed while the call is under way.
+    pub(super) fn new(
+        name: &'static str,
+        url: &Uri,
+        body: &impl Serialize,
+        repeat: Repeat,
+    ) -> Self {
+        /// Enough for most, so that it is not moved while it grows.
+        const USUAL: usize = 512;
+        let mut json = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut json, body).expect("our requests have text keys only");
+        Self {
+            name,
+            url: url.clone(),
+            body: json.into(),
+            repeat,
+        }
+    }
 }
 
 /// When a call may be sent again.

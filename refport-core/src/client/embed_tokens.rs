@@ -28,12 +28,8 @@ impl EmbedTokens {
     /// answer comes within the time budgets, or the answer cannot be read.
     pub async fn create(&self, request: EmbedTokenRequest) -> Result<EmbedToken, Error> {
         request.check().map_err(Error::Invalid)?;
-        let call = |body| Call {
-            name: "embed_tokens.create",
-            url: self.url.clone(),
-            body,
-            repeat: Repeat::Always,
-        };
-        self.endpoint.post(call, &request).await
+        let call = Call::new("embed_tokens.create", &self.url, &request, Repeat::Always);
+        drop(request);
+        self.endpoint.post(call).await
     }
 }

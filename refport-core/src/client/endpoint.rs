@@ -1,21 +1,13 @@
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU32},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
-use serde::{Serialize, de::DeserializeOwned};
-use tokio::time::{Instant, timeout_at};
-use tower::{
-    retry::{
-        Retry,
-        backoff::{ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
-        budget::TpsBudget,
-    },
-    util::rng::HasherRng,
-};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tower::retry::{Retry, budget::TpsBudget};
 use tower_service::Service;
 
 use super::{
@@ -24,7 +16,7 @@ use super::{
     call::Call,
     observe::{ErrorHook, Observed},
     pause::{Asked, Pause},
-    retry::RetryPolicy,
+    retry::{RetryPolicy, later},
     settings::Settings,
     transport::Transport,
 };
@@ -52,18 +44,8 @@ impl Endpoint {
         &self.0.settings
     }
 
-    /// Posts `body` as JSON, as often as the call allows, and reads the answer as JSON.
-    pub(super) async fn post<B, A>(
-        &self,
-        call: impl FnOnce(Bytes) -> Call,
-        body: &B,
-    ) -> Result<A, Error>
-    where
-        B: Serialize + Sync + ?Sized,
-        A: DeserializeOwned,
-    {
-        let body = serde_json::to_vec(body).expect("our requests have text keys only");
-        let call = call(body.into());
+    /// Posts a call, as often as it allows, and reads the answer as JSON.
+    pub(super) async fn post<A: DeserializeOwned>(&self, call: Call) -> Result<A, Error> {
         let observed = Observed::new(call.name);
         let attempts = AtomicU32::new(0);
         let answer = observed.span(self.send(call, &attempts)).await;
@@ -81,7 +63,7 @@ impl Endpoint {
     /// Any answer, an error status included, within the time of the whole call.
     async fn send(&self, call: Call, made: &AtomicU32) -> Result<Response<Bytes>, Error> {
         let now = Instant::now();
-        let deadline = now + self.0.settings.total_timeout;
+        let deadline = later(now, self.0.settings.total_timeout);
         if let Some(asked) = self.0.pause.at(now)
             && asked.until >= deadline
         {
@@ -90,30 +72,14 @@ impl Endpoint {
         let attempt = Attempt {
             shared: &self.0,
             made,
+            deadline,
         };
-        let policy = RetryPolicy::new(&self.0, self.backoff(), deadline);
-        // An attempt is always ready, so nothing has to be waited for before.
+        let policy = RetryPolicy::new(&self.0, deadline);
+        // An attempt is always ready, so nothing has to be waited for before. Attempts and waits end
+        // at the deadline by themselves, so the call needs no timer of its own.
         let answer = Retry::new(policy, attempt).call(call);
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(error.into_error()),
-            Err(_) => Err(Error::Transport(TransportError::timeout())),
-        }
+        answer.await.map_err(TransportError::into_error)
     }
-
-    fn backoff(&self) -> ExponentialBackoff {
-        // A generator of its own, so that calls that fail together are not repeated together.
-        let (first, longest) = self.0.settings.backoff;
-        backoff_maker(first, longest).make_backoff()
-    }
-}
-
-/// Doubling waits between the two, with a jitter of up to a half.
-fn backoff_maker(first: Duration, longest: Duration) -> ExponentialBackoffMaker {
-    const JITTER: f64 = 0.5;
-    let first = first.max(Duration::from_millis(1));
-    ExponentialBackoffMaker::new(first, longest.max(first), JITTER, HasherRng::default())
-        .expect("the first wait is above zero and not above the longest")
 }
 
 /// The answer that asked to wait, given again: nothing is sent before its time is over.

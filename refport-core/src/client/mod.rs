@@ -3,6 +3,7 @@
 mod answer;
 mod api_key;
 mod attempt;
+mod backoff;
 mod base_url;
 #[cfg(feature = "blocking")]
 pub mod blocking;

@@ -1,18 +1,15 @@
 //! Which outcomes are repeated, how often, and after what wait.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header::RETRY_AFTER};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tower::retry::{
-    Policy,
-    backoff::{Backoff, ExponentialBackoff},
-    budget::Budget,
-};
+use tower::retry::{Policy, budget::Budget};
 
 use super::{
     answer,
+    backoff::Backoff,
     call::{Call, Repeat},
     endpoint::Shared,
     pause::Asked,
@@ -24,20 +21,23 @@ use crate::error::TransportError;
 #[derive(Clone)]
 pub(super) struct RetryPolicy<'a> {
     shared: &'a Shared,
-    backoff: ExponentialBackoff,
+    backoff: Backoff,
     attempts_left: u32,
     deadline: Instant,
 }
 
 type Outcome = Result<Response<Bytes>, TransportError>;
 
+/// Why an outcome is repeated, for the log.
+type Reason = &'static str;
+
 impl<'a> RetryPolicy<'a> {
-    pub(super) fn new(shared: &'a Shared, backoff: ExponentialBackoff, deadline: Instant) -> Self {
-        let attempts_left = shared.settings.max_attempts;
+    pub(super) fn new(shared: &'a Shared, deadline: Instant) -> Self {
+        let (first, longest) = shared.settings.backoff;
         Self {
             shared,
-            backoff,
-            attempts_left,
+            backoff: Backoff::new(first, longest),
+            attempts_left: shared.settings.max_attempts,
             deadline,
         }
     }
@@ -45,37 +45,39 @@ impl<'a> RetryPolicy<'a> {
     /// When to try again, if it is worth it and allowed.
     fn next(&mut self, call: &Call, outcome: &Outcome) -> Option<Sleep> {
         self.attempts_left = self.attempts_left.saturating_sub(1);
-        let reason = match outcome {
-            Ok(answer) => self.reason_of_answer(call, answer)?,
-            Err(error) => reason_of_failure(call, error)?,
+        let (reason, wait) = match outcome {
+            Ok(answer) => self.after_answer(call, answer)?,
+            Err(error) => (reason_of_failure(call, error)?, self.backoff.next_wait()),
         };
         if self.attempts_left == 0 {
             return None;
         }
-        let backoff = self.backoff.next_backoff().deadline();
-        let asked = self
-            .shared
-            .pause
-            .at(Instant::now())
-            .map(|asked| asked.until);
+        let now = Instant::now();
+        let backoff = now.checked_add(wait)?;
+        let asked = self.shared.pause.at(now).map(|asked| asked.until);
         let at = asked.map_or(backoff, |asked| asked.max(backoff));
         // A wait that would outlast the call only hides what went wrong.
         if at >= self.deadline || !self.shared.budget.withdraw() {
             return None;
         }
-        let wait_ms = at.saturating_duration_since(Instant::now()).as_millis();
+        let wait_ms = at.saturating_duration_since(now).as_millis();
         tracing::info!(call = call.name, reason, wait_ms, "trying again");
         Some(sleep_until(at))
     }
 
-    fn reason_of_answer(&self, call: &Call, answer: &Response<Bytes>) -> Option<&'static str> {
+    fn after_answer(
+        &mut self,
+        call: &Call,
+        answer: &Response<Bytes>,
+    ) -> Option<(Reason, Duration)> {
         match answer.status() {
             StatusCode::TOO_MANY_REQUESTS => {
-                self.pause_all(answer);
-                Some("rate limit")
+                let wait = self.backoff.next_wait();
+                self.pause_all(answer, wait);
+                Some(("rate limit", wait))
             }
             status if status.is_server_error() && call.repeat == Repeat::Always => {
-                Some("server error")
+                Some(("server error", self.backoff.next_wait()))
             }
             _ => {
                 self.shared.budget.deposit();
@@ -84,22 +86,30 @@ impl<'a> RetryPolicy<'a> {
         }
     }
 
-    /// A 429 is said to one and meant for all.
-    fn pause_all(&self, answer: &Response<Bytes>) {
+    /// A 429 is said to one and meant for all. Without a time of its own it asks for the wait that
+    /// this call has drawn.
+    fn pause_all(&self, answer: &Response<Bytes>, drawn: Duration) {
         let wait = answer
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| retry_after::parse(value.as_bytes(), SystemTime::now()));
-        let wait = wait.unwrap_or(self.shared.settings.backoff.0);
-        let wait = wait.min(self.shared.settings.max_retry_after);
+        let wait = wait
+            .unwrap_or(drawn)
+            .min(self.shared.settings.max_retry_after);
         self.shared.pause.extend(Asked {
-            until: Instant::now() + wait,
+            until: later(Instant::now(), wait),
             by: answer::read_error(answer),
         });
     }
 }
 
-fn reason_of_failure(call: &Call, error: &TransportError) -> Option<&'static str> {
+/// `wait` after `now`, or so far off that it makes no difference.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now.checked_add(wait).unwrap_or_else(|| now + FAR)
+}
+
+fn reason_of_failure(call: &Call, error: &TransportError) -> Option<Reason> {
     if error.is_answer() {
         return None;
     }

@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use http::Uri;
 
 use super::{
@@ -39,17 +38,14 @@ impl Track {
     pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
         lead.check().map_err(Error::Invalid)?;
         let lead = lead.for_refport();
-        let call = |body: Bytes| Call {
-            name: "track.lead",
-            url: self.lead.clone(),
-            body,
-            repeat: if self.endpoint.settings().repeat_leads {
-                Repeat::Always
-            } else {
-                Repeat::IfUnseen
-            },
+        let repeat = if self.endpoint.settings().repeat_leads {
+            Repeat::Always
+        } else {
+            Repeat::IfUnseen
         };
-        self.endpoint.post(call, &lead).await
+        let call = Call::new("track.lead", &self.lead, &lead, repeat);
+        drop(lead);
+        self.endpoint.post(call).await
     }
 
     /// Reports a purchase: `POST /api/track/sale`.
@@ -65,17 +61,14 @@ impl Track {
         if sale.is_zero() {
             return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
         }
-        let call = |body: Bytes| Call {
-            name: "track.sale",
-            url: self.sale.clone(),
-            body,
-            repeat: if sale.counts_once() {
-                Repeat::Always
-            } else {
-                Repeat::IfUnseen
-            },
+        let repeat = if sale.counts_once() {
+            Repeat::Always
+        } else {
+            Repeat::IfUnseen
         };
-        self.endpoint.post(call, &sale).await
+        let call = Call::new("track.sale", &self.sale, &sale, repeat);
+        drop(sale);
+        self.endpoint.post(call).await
     }
 
     /// [`lead`](Self::lead) with its outcomes in one type, as the adapters' `Track` answers it.

@@ -9,7 +9,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{lenient, personal::Personal};
+use crate::{
+    lenient::{self, Field, Object},
+    personal::Personal,
+};
 
 pub use self::{
     acknowledged::Acknowledged,
@@ -70,16 +73,12 @@ impl fmt::Display for NothingToReport {
 }
 
 /// The customer as the service knows them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Customer {
     /// Your own ID of the customer.
-    #[serde(deserialize_with = "lenient::optional")]
     pub external_id: Option<String>,
-    #[serde(deserialize_with = "lenient::optional")]
     email: Option<Personal>,
-    #[serde(deserialize_with = "lenient::optional")]
     name: Option<Personal>,
 }
 
@@ -97,11 +96,19 @@ impl Customer {
     }
 }
 
-/// An object that may be absent, `null` or odd: what cannot be read is left at its default.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: serde::de::DeserializeOwned + Default,
-{
-    lenient::optional(deserializer).map(Option::unwrap_or_default)
+impl Object for Customer {
+    fn field(&mut self, name: &str) -> Option<Field<'_>> {
+        match name {
+            "externalId" => Some(Field::Text(&mut self.external_id)),
+            "email" => Some(Field::Personal(&mut self.email)),
+            "name" => Some(Field::Personal(&mut self.name)),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Customer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::object(deserializer)
+    }
 }

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Customer, or_default};
+use super::Customer;
 use crate::{
     ClickId, Currency, InvalidRequest, lenient,
     personal::Personal,
@@ -282,7 +282,7 @@ pub struct SaleResponse {
     #[serde(default, deserialize_with = "lenient::optional")]
     pub event_name: Option<String>,
     /// The customer.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub customer: Customer,
     /// The sale and its commission.
     pub sale: SaleRecord,

@@ -10,7 +10,7 @@ use std::{
 
 use refport_core::{
     ClickId, EmbedTokenRequest, Error, Lead, Sale,
-    blocking::Refport,
+    blocking::{Partli, Refport},
     track::{NothingToReport, Outcome},
 };
 
@@ -125,6 +125,42 @@ fn the_calls_are_those_of_the_other_client() {
 }
 
 #[test]
+fn partlis_calls_are_those_of_its_other_client() {
+    let service = |body| {
+        let service = Service::start(body, 10);
+        let partli = Partli::builder("pk_live_test").base_url(&service.url);
+        (partli.build().unwrap(), service)
+    };
+    let lead = || Lead::new(click(), "Sign Up", "user_001");
+
+    let (partli, attributed) = service(r#"{"eventId":"7f3c","attributed":true}"#);
+    let answer = partli.track.sale(sale().invoice_id("inv_001")).unwrap();
+    assert_eq!(answer.event_id.as_deref(), Some("7f3c"));
+    let outcome = partli.track.report_lead(lead()).unwrap();
+    assert_eq!(outcome, Outcome::Accepted(answer));
+    let error = partli.track.sale(sale()).unwrap_err();
+    assert!(matches!(&error, Error::Invalid(why) if why.field() == "externalId"));
+    let sent = [
+        "post /api/track/sale http/1.1",
+        "post /api/track/lead http/1.1",
+    ];
+    assert_eq!(attributed.seen(), sent);
+
+    let (partli, nobody) = service(r#"{"eventId":null,"attributed":false}"#);
+    assert!(!partli.track.lead(lead()).unwrap().attributed);
+    let unpaid = Outcome::NothingToReport(NothingToReport::NotAttributed);
+    let outcome = partli.track.report_sale(sale().invoice_id("inv_001"));
+    assert_eq!(outcome.unwrap(), unpaid);
+    let free = Sale::new(click(), "user_001", 0);
+    let outcome = partli.track.report_sale(free).unwrap();
+    assert_eq!(
+        outcome,
+        Outcome::NothingToReport(NothingToReport::ZeroAmount)
+    );
+    assert_eq!(nobody.seen().len(), 2);
+}
+
+#[test]
 fn many_threads_share_one_client() {
     let service = Service::start(SALE, usize::MAX);
     let refport = service.client();
@@ -190,6 +226,10 @@ async fn within_a_runtime_it_refuses_and_says_what_to_use() {
         refport
     });
     refused(&refport.await.unwrap());
+
+    let partli = Partli::builder("pk_live_test").base_url(&service.url);
+    let error = partli.build().unwrap().track.sale(sale().invoice_id("i"));
+    assert!(matches!(error, Err(Error::Transport(error)) if error.is_unseen()));
     assert!(service.seen().is_empty());
 }
 
@@ -208,6 +248,7 @@ async fn the_last_clone_may_go_within_a_runtime() {
 fn the_key_stays_out_of_debug() {
     let refport = Refport::builder("rk_secret").base_url("http://localhost");
     let refport = refport.build().unwrap();
-    let text = format!("{refport:?}");
-    assert!(!text.contains("rk_secret"), "{text}");
+    let partli = Partli::builder("pk_secret").build().unwrap();
+    let text = format!("{refport:?} {partli:?}");
+    assert!(!text.contains("_secret"), "{text}");
 }

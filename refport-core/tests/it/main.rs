@@ -7,6 +7,8 @@ mod blocking;
 mod checks;
 #[cfg(feature = "reqwest")]
 mod client;
+mod cookie_peer;
+mod cookie_scan;
 #[cfg(feature = "client")]
 mod destination;
 mod fuzz_corpus;

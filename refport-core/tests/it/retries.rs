@@ -307,14 +307,29 @@ async fn the_hook_hears_of_each_failed_call_once() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_fail_together_are_not_repeated_together() {
-    let script = Scripted::new([answer(500, "")]);
-    let (first, longest) = (Duration::from_millis(900), Duration::from_secs(4));
-    let refport = script.client(|builder| builder.max_attempts(2).backoff(first, longest));
-    let mut waits = std::collections::HashSet::new();
-    for _ in 0..8 {
-        let start = Instant::now();
-        refport.track.sale(sale_once()).await.unwrap_err();
-        waits.insert(start.elapsed().as_millis());
+    let second = Duration::from_secs(1);
+    for status in [500, 429] {
+        let mut waits = std::collections::HashSet::new();
+        for _ in 0..8 {
+            let script = Scripted::new([answer(status, "")]);
+            let refport = script.client(|builder| builder.max_attempts(2).backoff(second, second));
+            let start = Instant::now();
+            refport.track.sale(sale_once()).await.unwrap_err();
+            waits.insert(start.elapsed().as_millis());
+        }
+        assert!(waits.len() > 1, "the same wait eight times: {waits:?}");
+        assert!(waits.iter().all(|wait| (666..=1001).contains(wait)));
     }
-    assert!(waits.len() > 1, "the same wait eight times: {waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn budgets_without_an_end_are_no_error() {
+    let script = Scripted::new([answer(500, ""), accepted()]);
+    let refport = script.client(|builder| {
+        builder
+            .attempt_timeout(Duration::MAX)
+            .total_timeout(Duration::MAX)
+    });
+    assert!(refport.track.sale(sale_once()).await.is_ok());
+    assert_eq!(script.sent(), 2);
 }

@@ -25,7 +25,7 @@ pub use self::{
     consent::{ConsentLayer, ConsentService},
     gate::ConsentRequest,
 };
-use crate::{future::ResponseFuture, insert, is_withheld, withhold};
+use crate::{future::ResponseFuture, insert, is_denied, withhold};
 
 pub(crate) use self::answer::write;
 
@@ -263,6 +263,13 @@ impl<S> CaptureService<S> {
         self.inner
     }
 
+    /// Whether it is plain that there is nothing to do, as about most requests.
+    #[inline]
+    fn passes<B>(&self, request: &Request<B>) -> bool {
+        let CaptureLayer { rules, gate } = &self.layer;
+        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), request.headers())
+    }
+
     fn decide<B>(&self, request: &Request<B>) -> Option<Captured> {
         let CaptureLayer { rules, gate } = &self.layer;
         let landing = landing(request);
@@ -277,17 +284,16 @@ impl<S> CaptureService<S> {
     }
 
     #[cold]
-    fn capture<B, R>(
-        &mut self,
-        mut request: Request<B>,
-        captured: Captured,
-    ) -> ResponseFuture<S::Future, R>
+    fn capture<B, R>(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future, R>
     where
         S: Service<Request<B>, Response = Response<R>>,
         R: Default,
     {
+        let Some(captured) = self.decide(&request) else {
+            return ResponseFuture::new(self.inner.call(request), None);
+        };
         let name = self.layer.rules.name();
-        if is_withheld(request.extensions(), name) {
+        if is_denied(request.extensions(), name) {
             return ResponseFuture::new(self.inner.call(request), None);
         }
         tracing::debug!(
@@ -323,9 +329,10 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.decide(&request) {
-            None => ResponseFuture::new(self.inner.call(request), None),
-            Some(captured) => self.capture(request, captured),
+        if self.passes(&request) {
+            ResponseFuture::new(self.inner.call(request), None)
+        } else {
+            self.capture(request)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The layers around a plain service.
 
+mod bodies;
 mod capture;
 mod consent;
 mod layer;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Request, Response, header::SET_COOKIE};
-use refport_core::{ClickIds, CookieName, signing::SigningKeys};
+use refport_core::{ClickIds, CookieName, consent::Consent, signing::SigningKeys};
 use refport_tower::{CaptureLayer, ClickIdLayer};
 use tower::{Layer, ServiceExt, layer::util::Stack};
 
@@ -52,13 +52,67 @@ async fn a_captured_id_is_read_back_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn the_landing_request_itself_is_trusted() {
-    let layers = Stack::new(
-        ClickIdLayer::new().signed_by(keys()),
+async fn the_landing_request_itself_is_trusted_in_either_order() {
+    let reading = || ClickIdLayer::new().signed_by(keys());
+    let capture = || CaptureLayer::new().signed_by(keys());
+    let request = || get("/?refp_id=clk_1", &["refp_id=clk_forged"]);
+    let outer_capture = Stack::new(reading(), capture());
+    let inner_capture = Stack::new(capture(), reading());
+    for response in [
+        through(outer_capture, request()).await,
+        through(inner_capture, request()).await,
+    ] {
+        assert_eq!(response.body(), "clk_1|-");
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_no_expires_an_unsigned_cookie_in_either_order() {
+    let reading = || ClickIdLayer::new().signed_by(keys());
+    let capture = || {
+        let capture = CaptureLayer::new().signed_by(keys());
+        capture.consent(|_| Consent::Denied)
+    };
+    let request = || get("/", &["refp_id=clk_forged"]);
+    let outer_capture = Stack::new(reading(), capture());
+    let inner_capture = Stack::new(capture(), reading());
+    for response in [
+        through(outer_capture, request()).await,
+        through(inner_capture, request()).await,
+    ] {
+        assert_eq!(response.body(), "-|-");
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn two_programs_are_signed_apart() {
+    let partli = || CookieName::PARTLI;
+    let capture = Stack::new(
         CaptureLayer::new().signed_by(keys()),
+        CaptureLayer::new()
+            .param("via")
+            .cookie_name(partli())
+            .signed_by(keys()),
     );
-    let response = through(layers, get("/?refp_id=clk_1", &["refp_id=clk_forged"])).await;
-    assert_eq!(response.body(), "clk_1|-");
+    let landing = through(capture, get("/?refp_id=clk_1&via=c_1", &[])).await;
+    let cookies = landing.headers().get_all(SET_COOKIE).into_iter();
+    let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+    let cookies = pairs.collect::<Vec<_>>().join("; ");
+    let reading = || {
+        Stack::new(
+            ClickIdLayer::new().signed_by(keys()),
+            ClickIdLayer::new().cookie_name(partli()).signed_by(keys()),
+        )
+    };
+    let seen = through(reading(), get("/", &[&cookies])).await;
+    assert_eq!(seen.body(), "clk_1|c_1");
+    let swapped = cookies.replace("=clk_1", "=x").replace("=c_1", "=clk_1");
+    assert_eq!(
+        through(reading(), get("/", &[&swapped])).await.body(),
+        "-|-"
+    );
 }
 
 #[tokio::test]

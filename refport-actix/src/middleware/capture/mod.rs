@@ -30,7 +30,7 @@ use refport_core::{
 };
 
 use self::gate::Gate;
-use super::{insert, is_withheld, withhold};
+use super::{insert, is_denied, withhold};
 
 pub use self::{
     consent::{ConsentFuture, ConsentMiddleware, ConsentService},
@@ -51,8 +51,8 @@ pub use self::{
 /// - A request with `Sec-GPC: 1` is denied, as by a [gate](Self::consent).
 ///
 /// The cookie goes with every response, a handler's error included. It is lost where a middleware
-/// further inside fails with an `Err` instead of a response: wrap this one inside of such a
-/// middleware.
+/// further inside fails with an `Err`, which has no headers yet: let that one answer with a
+/// response.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CaptureMiddleware {
@@ -288,7 +288,7 @@ impl<S> CaptureService<S> {
         S: Service<ServiceRequest, Response = ServiceResponse<B>>,
     {
         let name = self.middleware.rules.name();
-        if is_withheld(&request.extensions(), name) {
+        if is_denied(&request.extensions(), name) {
             return CaptureFuture::new(self.inner.call(request), None);
         }
         tracing::debug!(

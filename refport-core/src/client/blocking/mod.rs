@@ -19,8 +19,10 @@
 //! includes tokio's `spawn_blocking`. Use [`crate::Refport`] there, and from a thread that may
 //! block `Handle::current().block_on(refport.track.sale(sale))`.
 
+mod partli;
 mod runtime;
 
+pub use self::partli::{Partli, PartliBuilder, PartliTrack};
 use self::runtime::Runtime;
 use super::{
     BuildError, Client, ClientBuilder,

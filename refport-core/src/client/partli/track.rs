@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use http::Uri;
 
 use crate::{
@@ -44,8 +43,9 @@ impl PartliTrack {
     /// nobody is no error.
     pub async fn lead(&self, lead: Lead) -> Result<PartliResponse, Error> {
         let body = LeadBody::new(&lead).map_err(Error::Invalid)?;
-        let call = |body| counted_once("partli.track.lead", &self.lead, body);
-        self.endpoint.post(call, &body).await
+        let call = Call::new("partli.track.lead", &self.lead, &body, Repeat::Always);
+        drop(lead);
+        self.endpoint.post(call).await
     }
 
     /// Reports a purchase: `POST /api/track/sale`.
@@ -66,8 +66,9 @@ impl PartliTrack {
             return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
         }
         let body = SaleBody::new(&sale).map_err(Error::Invalid)?;
-        let call = |body| counted_once("partli.track.sale", &self.sale, body);
-        self.endpoint.post(call, &body).await
+        let call = Call::new("partli.track.sale", &self.sale, &body, Repeat::Always);
+        drop(sale);
+        self.endpoint.post(call).await
     }
 
     /// [`lead`](Self::lead) with its outcomes in one type: attributed to nobody is
@@ -91,15 +92,6 @@ impl PartliTrack {
             Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
             answer => answer.map(outcome),
         }
-    }
-}
-
-fn counted_once(name: &'static str, url: &Uri, body: Bytes) -> Call {
-    Call {
-        name,
-        url: url.clone(),
-        body,
-        repeat: Repeat::Always,
     }
 }
 

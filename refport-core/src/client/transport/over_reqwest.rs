@@ -88,10 +88,10 @@ impl Urls {
 }
 
 async fn read(mut answer: reqwest::Response) -> Result<Response<Bytes>, BoxError> {
-    let mut body = BytesMut::new();
+    let mut body = Body::default();
     while let Some(chunk) = answer.chunk().await.map_err(explain_cut)? {
         if body.len() + chunk.len() <= MAX_ANSWER {
-            body.extend_from_slice(&chunk);
+            body.push(chunk);
         } else if answer.status().is_success() {
             let problem = format!("it has more than {MAX_ANSWER} bytes");
             return Err(TransportError::answered(answer.status(), problem).into());
@@ -100,10 +100,40 @@ async fn read(mut answer: reqwest::Response) -> Result<Response<Bytes>, BoxError
             break;
         }
     }
-    let mut response = Response::new(body.freeze());
+    let mut response = Response::new(body.into_bytes());
     *response.status_mut() = answer.status();
     *response.headers_mut() = std::mem::take(answer.headers_mut());
     Ok(response)
+}
+
+/// A body as it comes in. One that came in one piece, as most do, is not copied.
+#[derive(Default)]
+struct Body {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        if self.len() == 0 {
+            self.first = chunk;
+        } else {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+            self.all.extend_from_slice(&chunk);
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
+    }
 }
 
 fn explain(error: reqwest::Error) -> TransportError {
@@ -142,4 +172,25 @@ fn was_refused_unread(error: &reqwest::Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_put_together_as_it_came() {
+        for chunks in [&[][..], &["one"], &["", "one", ""], &["a", "b", "", "c"]] {
+            let mut body = Body::default();
+            for chunk in chunks {
+                body.push(Bytes::from_static(chunk.as_bytes()));
+            }
+            assert_eq!(body.len(), chunks.concat().len());
+            assert_eq!(body.into_bytes(), chunks.concat());
+        }
+        let whole = Bytes::from("one piece".to_owned());
+        let mut body = Body::default();
+        body.push(whole.clone());
+        assert_eq!(body.into_bytes().as_ptr(), whole.as_ptr(), "not copied");
+    }
 }

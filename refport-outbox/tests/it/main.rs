@@ -1,0 +1,75 @@
+//! One behaviour suite on both databases, and what only one of them has.
+
+mod behaviour;
+mod cluster;
+mod database;
+mod foreign;
+mod plan;
+mod restart;
+mod scripted;
+mod stand_alone;
+mod trouble;
+
+use database::Database;
+
+/// Each behaviour as a test of its own on each database.
+macro_rules! on_both {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::$module::$name(crate::Database::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(database) = crate::Database::postgres().await {
+                    crate::$module::$name(database).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both! {
+    behaviour::a_sale_is_delivered_once,
+    behaviour::a_rollback_leaves_nothing,
+    behaviour::a_repeat_is_a_duplicate_before_and_after_delivery,
+    behaviour::another_event_under_the_same_key_is_an_error,
+    behaviour::a_key_is_the_invoice_the_lead_or_the_callers,
+    behaviour::what_is_certainly_refused_is_not_written,
+    behaviour::each_destination_has_its_own_row_and_click,
+    behaviour::a_destination_without_its_click_is_left_out,
+    behaviour::a_conflict_of_one_destination_takes_the_others_back,
+    behaviour::a_running_worker_hears_of_what_is_added,
+    behaviour::many_at_once_are_each_there_once,
+    behaviour::two_workers_share_the_work,
+    behaviour::dead_letters_are_listed_and_replayed,
+    behaviour::counts_tell_states_and_ages,
+    behaviour::what_was_delivered_is_purged_after_its_time,
+    behaviour::migrations_are_our_own_and_can_meet,
+    behaviour::two_processes_may_make_the_tables_at_once,
+    behaviour::missing_tables_are_named,
+    trouble::a_lost_answer_is_asked_for_again_and_counted_once,
+    trouble::what_could_count_twice_is_not_sent_after_an_unclear_end,
+    trouble::a_lead_is_repeated_where_it_counts_once,
+    trouble::a_rate_limit_holds_all_back_and_costs_no_attempt,
+    trouble::a_longer_wait_than_allowed_is_cut,
+    trouble::a_wrong_key_pauses_loudly,
+    trouble::a_pause_is_ended_by_hand,
+    trouble::poison_blocks_no_other,
+    trouble::nobody_earns_by_it_is_delivered,
+    trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
+    trouble::a_lease_that_is_over_marks_nothing,
+    trouble::a_lease_that_is_over_marks_nothing_by_itself,
+    trouble::what_a_dead_worker_held_is_taken_over,
+    trouble::what_a_dead_worker_perhaps_sent_is_not_sent_twice,
+    trouble::an_event_that_kills_its_workers_is_given_up,
+    trouble::a_clock_that_jumps_back_prolongs_no_wait,
+    trouble::a_clock_that_jumps_forward_loses_and_doubles_nothing,
+    trouble::a_day_without_the_service_costs_nothing,
+    trouble::a_worker_that_stops_finishes_what_it_began,
+    trouble::a_worker_that_stops_waits_no_longer_than_it_may,
+    trouble::what_is_enqueued_while_nobody_works_is_delivered_later,
+}

@@ -1,0 +1,537 @@
+//! What holds on both databases where services, clocks and workers fail.
+
+use std::time::Duration;
+
+use refport_outbox::{
+    Enqueued, Entry, Outbox, Page, Report, State, Worker, WorkerBuilder,
+    refport_core::{Lead, Sale},
+};
+
+use crate::{
+    database::{Database, HOUR, MINUTE, SECOND},
+    scripted::{Does, Service, click, sale},
+};
+
+/// A worker for one service, whose waits are the same in every run.
+fn worker(outbox: &Outbox, service: &Service) -> WorkerBuilder {
+    outbox.worker().deliver_to(service.clone()).seed(7)
+}
+
+fn build(builder: WorkerBuilder) -> Worker {
+    builder.build().unwrap()
+}
+
+/// A sale that could be counted twice.
+fn uncertain() -> Entry {
+    Entry::new(Sale::new(click(), "user_001", 4900)).key("order 1")
+}
+
+async fn states(outbox: &Outbox) -> Vec<(State, u64)> {
+    let counts = outbox.counts().await.unwrap();
+    counts.iter().map(|count| (count.state, count.events)).collect()
+}
+
+pub(crate) async fn a_lost_answer_is_asked_for_again_and_counted_once(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    service.then([Does::TakesAndLosesTheAnswer, Does::Breaks]);
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let mut worker = build(worker(&outbox, &service));
+    let report = worker.drain().await.unwrap();
+    assert_eq!((report.retried, report.delivered), (1, 0), "{report}");
+    worker.drain().await.unwrap();
+    assert_eq!(service.calls(), 1, "not before its time");
+    database.pass(5 * SECOND);
+    assert_eq!(worker.drain().await.unwrap().retried, 1);
+    database.pass(10 * SECOND);
+    assert_eq!(worker.drain().await.unwrap().delivered, 1);
+    assert_eq!((service.calls(), service.counted("invoiceId").len()), (3, 1));
+}
+
+pub(crate) async fn what_could_count_twice_is_not_sent_after_an_unclear_end(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    // What certainly was not taken is sent again.
+    service.then([
+        Does::IsGone,
+        Does::Answers(429, Some("RATE_LIMIT_EXCEEDED"), None),
+        Does::Answers(401, Some("UNAUTHORIZED"), None),
+        Does::TakesAndLosesTheAnswer,
+    ]);
+    let _ = outbox.add(uncertain()).await.unwrap();
+    let mut worker = build(worker(&outbox, &service));
+    for calls in 1..=4 {
+        worker.drain().await.unwrap();
+        assert_eq!(service.calls(), calls);
+        database.pass(10 * MINUTE);
+    }
+    for _ in 0..10 {
+        worker.drain().await.unwrap();
+        database.pass(HOUR);
+    }
+    assert_eq!((service.calls(), service.counted("amount").len()), (4, 1));
+    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
+    assert_eq!((dead.len(), dead[0].reason.as_str(), dead[0].attempts), (1, "unclear", 1));
+    let message = dead[0].message.as_deref().unwrap();
+    assert!(message.contains("counted twice"), "{message}");
+}
+
+pub(crate) async fn a_lead_is_repeated_where_it_counts_once(database: Database) {
+    for (repeats, want) in [(false, State::Dead), (true, State::Delivered)] {
+        let (outbox, service) = (database.outbox(), Service::refport());
+        service.then([Does::TakesAndLosesTheAnswer]);
+        let lead = Lead::new(click(), "Sign Up", format!("user_{repeats}"));
+        let _ = outbox.lead(lead).await.unwrap();
+        let mut builder = worker(&outbox, &service);
+        if repeats {
+            builder = builder.repeat_leads_to("refport");
+        }
+        let mut worker = build(builder);
+        worker.drain().await.unwrap();
+        database.pass(MINUTE);
+        worker.drain().await.unwrap();
+        assert_eq!(service.calls(), if repeats { 2 } else { 1 });
+        assert!(states(&outbox).await.contains(&(want, 1)));
+    }
+}
+
+pub(crate) async fn a_rate_limit_holds_all_back_and_costs_no_attempt(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..50 {
+        let _ = outbox.sale(sale(&format!("inv_{number}"))).await.unwrap();
+    }
+    let limited = Does::Answers(429, Some("RATE_LIMIT_EXCEEDED"), Some(Duration::from_secs(60)));
+    service.always(limited);
+    let mut worker = build(worker(&outbox, &service).max_attempts(1));
+    for _ in 0..30 {
+        worker.drain().await.unwrap();
+        let paused = outbox.paused().await.unwrap();
+        assert_eq!((paused[0].reason.as_str(), paused[0].status), ("rate_limit", Some(429)));
+        let wait = paused[0].until.as_millis() - database.now();
+        assert!((60 * SECOND..=66 * SECOND).contains(&wait), "{wait}");
+        let calls = service.calls();
+        database.pass(59 * SECOND);
+        worker.drain().await.unwrap();
+        assert_eq!(service.calls(), calls, "it asked for a minute");
+        database.pass(8 * SECOND);
+    }
+    assert_eq!(service.calls(), 30, "one a minute, to see whether it is over");
+    service.always(Does::Takes);
+    let report = worker.drain().await.unwrap();
+    assert_eq!((report.delivered, report.left(State::Dead)), (50, 0), "{report}");
+    assert_eq!(outbox.paused().await.unwrap(), []);
+}
+
+pub(crate) async fn a_longer_wait_than_allowed_is_cut(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let year = Duration::from_secs(365 * 24 * 3600);
+    service.then([Does::Answers(429, None, Some(year)), Does::Answers(503, None, Some(year))]);
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let mut worker = build(worker(&outbox, &service).max_retry_after(Duration::from_secs(60)));
+    for calls in 1..=2 {
+        worker.drain().await.unwrap();
+        assert_eq!(service.calls(), calls);
+        database.pass(67 * SECOND);
+    }
+    assert_eq!(worker.drain().await.unwrap().delivered, 1);
+}
+
+pub(crate) async fn a_wrong_key_pauses_loudly(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let log = Log::default();
+    let logging = log.listen();
+    service.always(Does::Answers(401, Some("UNAUTHORIZED"), None));
+    for number in 0..10 {
+        let sale = sale(&format!("inv_{number}")).customer_email("c@example.com");
+        let _ = outbox.sale(sale).await.unwrap();
+    }
+    let mut worker = build(worker(&outbox, &service).max_attempts(1));
+    worker.drain().await.unwrap();
+    drop(logging);
+    let logged = log.text();
+    assert!(logged.contains("ERROR") && logged.contains("refuses the API key"), "{logged}");
+    assert!(!logged.contains("example.com") && !logged.contains("inv_"), "{logged}");
+
+    let paused = outbox.paused().await.unwrap();
+    let seen = (paused[0].destination.as_str(), paused[0].reason.as_str(), paused[0].code.as_deref());
+    assert_eq!(seen, ("refport", "denied", Some("UNAUTHORIZED")));
+    assert_eq!((service.calls(), states(&outbox).await), (1, vec![(State::Waiting, 10)]));
+    database.pass(4 * MINUTE);
+    worker.drain().await.unwrap();
+    assert_eq!(service.calls(), 1);
+    database.pass(2 * MINUTE);
+    worker.drain().await.unwrap();
+    assert_eq!(service.calls(), 2, "tried with one");
+
+    // The key is put right, and the worker restarted with it.
+    service.always(Does::Takes);
+    let mut restarted = build(self::worker(&outbox, &service));
+    let report = restarted.drain().await.unwrap();
+    assert_eq!(report.delivered, 9, "the tenth waits for its own time");
+    database.pass(6 * MINUTE);
+    assert_eq!(restarted.drain().await.unwrap().delivered, 1);
+}
+
+pub(crate) async fn a_pause_is_ended_by_hand(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    service.then([Does::Answers(403, None, None)]);
+    for invoice in ["inv_1", "inv_2"] {
+        let _ = outbox.sale(sale(invoice)).await.unwrap();
+    }
+    let mut worker = build(worker(&outbox, &service));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = worker.run(async { drop(stopped.await) });
+    let test = async {
+        while outbox.paused().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // By the clock, it would be minutes.
+        outbox.resume("refport").await.unwrap();
+        service.has_calls(2).await;
+        drop(stop);
+    };
+    let (report, ()) = tokio::join!(run, test);
+    assert_eq!(report.unwrap().delivered, 1);
+}
+
+pub(crate) async fn poison_blocks_no_other(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..2000 {
+        let _ = outbox.sale(sale(&format!("inv_{number:04}"))).await.unwrap();
+    }
+    service
+        .with_invoice("inv_0000", Does::Answers(500, Some("INTERNAL_ERROR"), None))
+        .with_invoice("inv_0001", Does::Panics)
+        .with_invoice("inv_0700", Does::Breaks)
+        .with_invoice("inv_1999", Does::Answers(400, Some("VALIDATION_ERROR"), None));
+    let unreadable = "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
+        VALUES ('own:x', 'refport', 'nonsense', 0)";
+    database.execute(unreadable).await;
+    let mut worker = build(worker(&outbox, &service).max_attempts(3));
+    let report = worker.drain().await.unwrap();
+    assert_eq!((report.delivered, report.dead), (1996, 2), "{report}");
+    for invoice in 0..12 {
+        // Others keep coming.
+        let _ = outbox.sale(sale(&format!("late_{invoice}"))).await.unwrap();
+        database.pass(HOUR);
+        worker.drain().await.unwrap();
+    }
+    assert_eq!(service.counted("invoiceId").len(), 2008);
+    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
+    let mut dead: Vec<_> = dead
+        .iter()
+        .map(|dead| (dead.key.as_str(), dead.reason.as_str(), dead.attempts))
+        .collect();
+    dead.sort_unstable();
+    let want = [
+        ("own:x", "unreadable", 1),
+        ("sale:inv_0000", "server_error", 3),
+        ("sale:inv_0001", "panic", 3),
+        ("sale:inv_0700", "broken", 3),
+        ("sale:inv_1999", "refused", 1),
+    ];
+    assert_eq!(dead, want);
+}
+
+pub(crate) async fn nobody_earns_by_it_is_delivered(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    service.always(Does::HasNothing);
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.delivered, service.calls()), (1, 1));
+    assert_eq!(states(&outbox).await, [(State::Delivered, 1)]);
+}
+
+pub(crate) async fn an_event_of_a_newer_version_waits_for_a_newer_worker(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let newer = r#"{"v":2,"refund":{}}"#;
+    database
+        .execute(&format!(
+            "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
+             VALUES ('refund:1', 'refport', '{newer}', {})",
+            database.now()
+        ))
+        .await;
+    // Postgres takes its own present as the default, which the test's clock does not know.
+    database.pass(100 * 365 * 24 * HOUR);
+    let mut worker = build(worker(&outbox, &service).max_attempts(1));
+    for _ in 0..3 {
+        worker.drain().await.unwrap();
+        database.pass(HOUR);
+    }
+    assert_eq!((service.calls(), states(&outbox).await), (0, vec![(State::Waiting, 1)]));
+}
+
+// Leases.
+
+/// A worker that is so slow that another takes over can mark nothing.
+pub(crate) async fn a_lease_that_is_over_marks_nothing(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    service.then([Does::Waits, Does::Answers(400, Some("VALIDATION_ERROR"), None)]);
+    let (mut slow, mut quick) = (
+        build(worker(&outbox, &service)),
+        build(worker(&outbox, &service)),
+    );
+    let test = async {
+        service.has_calls(1).await;
+        assert_eq!(quick.drain().await.unwrap().delivered, 0, "the lease holds");
+        database.pass(121 * SECOND);
+        let report = quick.drain().await.unwrap();
+        assert_eq!((report.dead, service.calls()), (1, 2));
+        service.let_go(1);
+    };
+    let (report, ()) = tokio::join!(slow.drain(), test);
+    assert_eq!(report.unwrap().lost, 1);
+    assert_eq!(states(&outbox).await, [(State::Dead, 1)], "as the holder marked it");
+}
+
+/// Also where nobody has taken over yet.
+pub(crate) async fn a_lease_that_is_over_marks_nothing_by_itself(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    service.then([Does::Waits]);
+    let mut slow = build(worker(&outbox, &service));
+    let test = async {
+        service.has_calls(1).await;
+        database.pass(121 * SECOND);
+        service.let_go(1);
+    };
+    let (report, ()) = tokio::join!(slow.drain(), test);
+    assert_eq!(report.unwrap().lost, 1);
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.delivered, service.calls()), (1, 2));
+    assert_eq!(service.counted("invoiceId").len(), 1);
+}
+
+/// Runs a worker until the service has its call, and kills it there.
+async fn kill(worker: WorkerBuilder, service: &Service) {
+    service.then([Does::Waits]);
+    let mut worker = build(worker);
+    let calls = service.calls() + 1;
+    tokio::select! {
+        biased;
+        report = worker.drain() => panic!("{report:?}"),
+        () = service.has_calls(calls) => {}
+    }
+}
+
+pub(crate) async fn what_a_dead_worker_held_is_taken_over(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    kill(worker(&outbox, &service), &service).await;
+    let mut next = build(worker(&outbox, &service));
+    next.drain().await.unwrap();
+    assert_eq!(service.calls(), 1);
+    database.pass(121 * SECOND);
+    let report = next.drain().await;
+    // The sweep comes every ten seconds by a clock that the test does not set.
+    let report = match report.unwrap() {
+        Report { delivered: 0, .. } => build(worker(&outbox, &service)).drain().await.unwrap(),
+        report => report,
+    };
+    assert_eq!((report.delivered, service.calls()), (1, 2));
+}
+
+pub(crate) async fn what_a_dead_worker_perhaps_sent_is_not_sent_twice(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.add(uncertain()).await.unwrap();
+    kill(worker(&outbox, &service), &service).await;
+    database.pass(121 * SECOND);
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.dead, service.calls()), (1, 1));
+    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
+    assert_eq!(dead[0].reason, "unclear");
+}
+
+pub(crate) async fn an_event_that_kills_its_workers_is_given_up(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    for _ in 0..3 {
+        kill(worker(&outbox, &service).max_attempts(3), &service).await;
+        database.pass(121 * SECOND);
+    }
+    let report = build(worker(&outbox, &service).max_attempts(3)).drain().await.unwrap();
+    assert_eq!((report.dead, service.calls()), (1, 3));
+    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
+    assert_eq!(dead[0].reason, "lease_lost");
+}
+
+// Clocks.
+
+pub(crate) async fn a_clock_that_jumps_back_prolongs_no_wait(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("held")).await.unwrap();
+    kill(worker(&outbox, &service), &service).await;
+    service.then([Does::Breaks]);
+    let _ = outbox.sale(sale("fails")).await.unwrap();
+    build(worker(&outbox, &service)).drain().await.unwrap();
+    // Enqueued by a machine whose clock is ahead.
+    database.pass(30 * 24 * HOUR);
+    let _ = outbox.sale(sale("early")).await.unwrap();
+    database.pass(-60 * 24 * HOUR);
+
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.delivered, report.left(State::Leased)), (2, 1), "{report}");
+    // The longest lease there is.
+    database.pass(10 * MINUTE);
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.delivered, report.left(State::Delivered)), (1, 3));
+}
+
+pub(crate) async fn a_clock_that_jumps_forward_loses_and_doubles_nothing(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let _ = outbox.sale(sale("inv_2")).await.unwrap();
+    service.then([Does::Waits, Does::Breaks]);
+    let (mut one, mut other) = (
+        build(worker(&outbox, &service).concurrency(2)),
+        build(worker(&outbox, &service)),
+    );
+    let test = async {
+        service.has_calls(1).await;
+        database.pass(365 * 24 * HOUR);
+        other.drain().await.unwrap();
+        service.let_go(1);
+    };
+    tokio::join!(one.drain(), test).0.unwrap();
+    database.pass(HOUR);
+    build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!(states(&outbox).await, [(State::Delivered, 2)]);
+    assert_eq!(service.counted("invoiceId").len(), 2);
+}
+
+// Outages.
+
+pub(crate) async fn a_day_without_the_service_costs_nothing(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..300 {
+        let _ = outbox.sale(sale(&format!("inv_{number:03}"))).await.unwrap();
+    }
+    let mut worker = build(worker(&outbox, &service).max_attempts(1));
+    service.always(Does::IsGone);
+    for minute in 0..24 * 60 {
+        // Alternately out of reach and broken, as behind a proxy.
+        if minute == 12 * 60 {
+            service.always(Does::Answers(502, None, None));
+        }
+        worker.drain().await.unwrap();
+        database.pass(MINUTE);
+    }
+    let tried = service.calls();
+    assert!((280..600).contains(&tried), "{tried} in a day");
+    assert_eq!(states(&outbox).await, [(State::Waiting, 300)], "nobody is given up");
+
+    service.always(Does::Takes);
+    service.watch_for_herds();
+    database.pass(6 * MINUTE);
+    let report = worker.drain().await.unwrap();
+    assert_eq!((report.delivered, report.left(State::Delivered)), (300, 300), "{report}");
+    assert!(!service.saw_a_herd(), "it opens with each success");
+    assert!(service.most_at_once() > 30, "and comes to its speed");
+}
+
+// The end.
+
+/// Runs a worker, and stops it when the test says so.
+async fn run_until(
+    mut worker: Worker,
+    test: impl AsyncFnOnce(tokio::sync::oneshot::Sender<()>),
+) -> Report {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = worker.run(async { drop(stopped.await) });
+    let (report, ()) = tokio::join!(run, test(stop));
+    report.unwrap()
+}
+
+pub(crate) async fn a_worker_that_stops_finishes_what_it_began(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..100 {
+        let _ = outbox.sale(sale(&format!("inv_{number:02}"))).await.unwrap();
+    }
+    service.always(Does::Waits);
+    service.let_go(10);
+    let builder = worker(&outbox, &service).concurrency(4);
+    let report = run_until(build(builder), async |stop| {
+        service.has_calls(14).await;
+        drop(stop);
+        // It has heard of it when it begins no more.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        service.let_go(100);
+    })
+    .await;
+    assert_eq!((report.delivered, report.cut_off), (service.calls() as u64, 0), "{report}");
+    assert!(report.delivered < 100, "{report}");
+    let left = (report.left(State::Waiting), report.left(State::Leased));
+    assert_eq!(left, (100 - report.delivered, 0), "given back");
+    // At once, and with all their attempts.
+    let mut next = build(worker(&outbox, &service));
+    assert_eq!(next.drain().await.unwrap().left(State::Delivered), 100);
+}
+
+pub(crate) async fn a_worker_that_stops_waits_no_longer_than_it_may(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    service.always(Does::Waits);
+    service.let_go(1);
+    // The first opens the way for two at once.
+    for invoice in ["inv_0", "inv_1"] {
+        let _ = outbox.sale(sale(invoice)).await.unwrap();
+    }
+    let _ = outbox.add(uncertain()).await.unwrap();
+    let builder = worker(&outbox, &service).stop_within(Duration::from_millis(20));
+    let report = run_until(build(builder), async |stop| {
+        service.has_calls(3).await;
+        drop(stop);
+    })
+    .await;
+    assert_eq!((report.delivered, report.cut_off, report.dead), (1, 2, 1), "{report}");
+    assert_eq!(report.left(State::Leased), 0, "{report}");
+    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
+    assert_eq!((dead[0].reason.as_str(), dead[0].key.as_str()), ("unclear", "own:order 1"));
+    service.always(Does::Takes);
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!((report.delivered, report.left(State::Delivered)), (1, 2));
+}
+
+pub(crate) async fn what_is_enqueued_while_nobody_works_is_delivered_later(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..3 {
+        let invoice = format!("inv_{number}");
+        let enqueued = database.order(&outbox, &invoice, sale(&invoice), true).await;
+        assert_eq!(enqueued.unwrap(), Enqueued::New);
+        database.pass(24 * HOUR);
+    }
+    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    assert_eq!(report.delivered, 3);
+    assert_eq!(service.counted("invoiceId"), ["inv_0", "inv_1", "inv_2"], "the oldest first");
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
