@@ -70,7 +70,7 @@ impl ClickId {
     }
 
     /// [`from_bytes`](Self::from_bytes), quick for the usual lengths, where nothing is escaped.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn from_unescaped(bytes: &[u8]) -> Option<Self> {
         inline(bytes, Some(b'%')).map(|inline| Self(Repr::Inline(inline)))
     }
@@ -174,24 +174,21 @@ const fn is_click_id_byte(byte: u8) -> bool {
 /// The text when it is a valid ID that fits inline and has no byte `but`, as nearly all do. It is
 /// checked in full blocks, which compilers make a few instructions of; what is not the ID's own is
 /// a byte that is fine.
-#[inline(always)]
+#[inline]
 fn inline(bytes: &[u8], but: Option<u8>) -> Option<ArrayString<INLINE>> {
-    const LEN: usize = INLINE.next_multiple_of(16);
     #[repr(align(16))]
-    struct Blocks([u8; LEN]);
-    if bytes.is_empty() || bytes.len() > INLINE {
-        return None;
-    }
-    let mut blocks = Blocks([b'0'; LEN]);
-    blocks.0[..bytes.len()].copy_from_slice(bytes);
+    struct Blocks([u8; 48]);
+    const { assert!(INLINE <= size_of::<Blocks>()) };
+    let mut blocks = Blocks([b'0'; 48]);
+    blocks.0[..INLINE]
+        .get_mut(..bytes.len())?
+        .copy_from_slice(bytes);
     let fits = |all: bool, &byte: &u8| all & is_click_id_byte(byte) & (Some(byte) != but);
-    if !blocks.0.iter().fold(true, fits) {
+    if bytes.is_empty() || !blocks.0.iter().fold(true, fits) {
         return None;
     }
     let text = std::str::from_utf8(&blocks.0).expect("visible ASCII is UTF-8");
-    let mut text = ArrayString::from(&text[..INLINE]).ok()?;
-    text.truncate(bytes.len());
-    Some(text)
+    ArrayString::from(&text[..bytes.len()]).ok()
 }
 
 impl fmt::Debug for ClickId {

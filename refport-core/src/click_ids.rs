@@ -126,9 +126,8 @@ impl ClickIds {
             let entry = self.entries.iter().find(|(known, _)| is(known));
             entry.map(|(_, entry)| entry)
         };
-        by(&|known| known == name).or_else(|| {
-            by(&|known| name.is_default_program() && known.is_default_program())
-        })
+        by(&|known| known == name)
+            .or_else(|| by(&|known| name.is_default_program() && known.is_default_program()))
     }
 
     fn set(&mut self, name: CookieName, entry: Entry) {

@@ -183,7 +183,12 @@ async fn conflict<C: Connection + ?Sized>(
         return Ok(None);
     }
     let given = row.event.clone();
-    Ok(Some(Conflict::new(&row.key, &row.destination, stored, given)))
+    Ok(Some(Conflict::new(
+        &row.key,
+        &row.destination,
+        stored,
+        given,
+    )))
 }
 
 /// The name of a destination, shared by all rows for it.

@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn keys_are_the_documented_ones() {
         let sale = || Sale::without_click("u", 1);
-        assert_eq!(key(sale().invoice_id("inv \"1\"")).unwrap(), "sale:inv \"1\"");
+        assert_eq!(
+            key(sale().invoice_id("inv \"1\"")).unwrap(),
+            "sale:inv \"1\""
+        );
         assert_eq!(key(sale()), Err(KeyError::Missing));
         let lead = |name: &str| Lead::without_click(name, "user_001");
         assert_eq!(key(lead(" Sign Up ")).unwrap(), "lead:sign up:user_001");
@@ -122,7 +125,13 @@ mod tests {
 
     #[test]
     fn no_two_leads_share_a_key() {
-        let pairs = [("a:b", "c"), ("a", "b:c"), ("a\\", "b:c"), ("a\\:b", "c"), ("a\\", ":c")];
+        let pairs = [
+            ("a:b", "c"),
+            ("a", "b:c"),
+            ("a\\", "b:c"),
+            ("a\\:b", "c"),
+            ("a\\", ":c"),
+        ];
         let keys: std::collections::HashSet<_> = pairs
             .iter()
             .map(|(name, customer)| key(Lead::without_click(*name, *customer)).unwrap())
@@ -142,7 +151,9 @@ mod tests {
     #[test]
     fn what_counts_once() {
         let payload = |sale: Sale| Event::from(sale).to_payload().unwrap();
-        assert!(counts_once(&payload(Sale::without_click("u", 1).invoice_id("i"))));
+        assert!(counts_once(&payload(
+            Sale::without_click("u", 1).invoice_id("i")
+        )));
         assert!(!counts_once(&payload(Sale::without_click("u", 1))));
         assert!(!counts_once("nonsense"));
     }

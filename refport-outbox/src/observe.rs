@@ -16,7 +16,10 @@ pub(crate) fn enqueued(kind: &'static str, outcome: &Result<Enqueued, EnqueueErr
 }
 
 pub(crate) fn delivered(destination: &str, note: Option<&'static str>) {
-    let labels = [("destination", destination), ("outcome", note.unwrap_or("accepted"))];
+    let labels = [
+        ("destination", destination),
+        ("outcome", note.unwrap_or("accepted")),
+    ];
     count("refport_outbox_delivered_total", &labels, 1);
 }
 
@@ -24,18 +27,41 @@ pub(crate) fn retried(destination: &str, id: i64, failure: &Failure, wait_ms: i6
     let Failure { reason, status, .. } = failure;
     let labels = [("destination", destination), ("reason", reason)];
     count("refport_outbox_retried_total", &labels, 1);
-    tracing::info!(destination, id, reason, status, wait_ms, "event is tried again later");
+    tracing::info!(
+        destination,
+        id,
+        reason,
+        status,
+        wait_ms,
+        "event is tried again later"
+    );
 }
 
 pub(crate) fn dead(destination: &str, id: i64, failure: &Failure) {
-    let Failure { reason, status, code, .. } = failure;
+    let Failure {
+        reason,
+        status,
+        code,
+        ..
+    } = failure;
     let labels = [("destination", destination), ("reason", reason)];
     count("refport_outbox_dead_total", &labels, 1);
-    tracing::warn!(destination, id, reason, status, code, "event is a dead letter");
+    tracing::warn!(
+        destination,
+        id,
+        reason,
+        status,
+        code,
+        "event is a dead letter"
+    );
 }
 
 pub(crate) fn lost_leases(destination: &str, leases: u64) {
-    count("refport_outbox_lost_leases_total", &[("destination", destination)], leases);
+    count(
+        "refport_outbox_lost_leases_total",
+        &[("destination", destination)],
+        leases,
+    );
     tracing::warn!(
         destination,
         leases,
@@ -44,7 +70,10 @@ pub(crate) fn lost_leases(destination: &str, leases: u64) {
 }
 
 /// What waits, and for how long the oldest of it has.
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "for metrics"))]
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(unused_variables, reason = "for metrics")
+)]
 pub(crate) fn waiting(destination: &str, events: u64, oldest: std::time::Duration) {
     #[cfg(feature = "metrics")]
     {
@@ -58,7 +87,10 @@ pub(crate) fn waiting(destination: &str, events: u64, oldest: std::time::Duratio
 }
 
 /// Whether the destination is held back.
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "for metrics"))]
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(unused_variables, reason = "for metrics")
+)]
 pub(crate) fn paused(destination: &str, paused: bool) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("refport_outbox_paused", "destination" => destination.to_owned())

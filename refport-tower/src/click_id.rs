@@ -89,7 +89,9 @@ impl ClickIdLayer {
     fn leave<B>(&self, request: &mut Request<B>, id: ClickId) {
         let name = self.name();
         let extensions = request.extensions();
-        if click_id(extensions, name).is_some() || is_withheld(extensions, name) {
+        if !extensions.is_empty()
+            && (click_id(extensions, name).is_some() || is_withheld(extensions, name))
+        {
             return;
         }
         #[cfg(feature = "signed")]

@@ -58,6 +58,7 @@ pub fn find_click_ids(parts: &Parts) -> ClickIds {
 }
 
 /// Puts `id` where [`click_id`] finds it, in place of an older one and of an unsigned one.
+#[inline]
 fn insert(extensions: &mut Extensions, name: &CookieName, id: ClickId) {
     if name.is_default_program() {
         if let Some(ids) = extensions.get_mut::<ClickIds>()

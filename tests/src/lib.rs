@@ -22,3 +22,8 @@ pub use self::{
     recorder::serve_recorder,
     visitor::Visitor,
 };
+
+/// Its example compiles and holds.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/FRAMEWORKS.md")]
+mod frameworks {}

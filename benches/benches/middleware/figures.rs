@@ -77,6 +77,22 @@ impl Figures {
         })
     }
 
+    /// The greatest that `of` makes of what a variant adds for each kind of visitor. `None` where
+    /// there is no valgrind.
+    pub(super) fn worst(
+        &self,
+        group: &str,
+        variant: &str,
+        kinds: &[&str],
+        of: impl Fn(Added) -> f64,
+    ) -> Option<f64> {
+        let mut worst = f64::NEG_INFINITY;
+        for kind in kinds {
+            worst = worst.max(of(self.added(group, variant, kind)?));
+        }
+        Some(worst)
+    }
+
     /// The first of a group, with the same visitor.
     fn bare<'a>(&'a self, figure: &'a Figure) -> &'a Figure {
         let same = |it: &&Figure| it.group == figure.group && it.visitor == figure.visitor;
@@ -93,7 +109,10 @@ impl Figures {
         };
         match (bare.cost, figure.cost) {
             (_, Some(cost)) if is_bare => {
-                format!("{} / {nanoseconds:.0} / {}", cost.instructions, cost.allocations)
+                format!(
+                    "{} / {nanoseconds:.0} / {}",
+                    cost.instructions, cost.allocations
+                )
             }
             (Some(bare), Some(cost)) => format!(
                 "{:+} / {nanoseconds:+.0} / {:+}",

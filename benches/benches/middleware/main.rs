@@ -6,7 +6,10 @@
 //! gate, time informs.
 
 #[path = "../scan/cases.rs"]
-#[allow(dead_code, reason = "the requests are those of the bench `scan`, and these are some")]
+#[allow(
+    dead_code,
+    reason = "the requests are those of the bench `scan`, and these are some"
+)]
 mod cases;
 mod figures;
 mod on_actix;

@@ -12,7 +12,7 @@ use actix_http::{
     header,
 };
 use actix_web::{
-    App, Error, Handler, HttpMessage, HttpRequest, Responder, FromRequest,
+    App, Error, FromRequest, Handler, HttpMessage, HttpRequest, Responder,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::{Next, from_fn},
     test::{self, TestRequest},

@@ -23,7 +23,7 @@ use tower::{Layer, Service, ServiceExt, layer::util::Identity, util::Oneshot};
 use tower_cookies::{CookieManagerLayer, Cookies};
 
 use super::server::{
-    AROUND, CAPTURE, EXTRACTOR, NO_OP, PEER, ROUTER_LAYER, Server, Variant, text,
+    AROUND, CAPTURE, CAPTURE_IGNORING, EXTRACTOR, NO_OP, PEER, ROUTER_LAYER, Server, Variant, text,
 };
 
 pub(super) fn variants() -> Vec<Variant> {
@@ -43,7 +43,7 @@ pub(super) fn variants() -> Vec<Variant> {
         ),
         plain(CAPTURE, CaptureLayer::new().layer(router(buy))),
         plain(
-            "CaptureLayer that ignores Sec-GPC around the router",
+            CAPTURE_IGNORING,
             CaptureLayer::new()
                 .ignore_global_privacy_control()
                 .layer(router(buy)),

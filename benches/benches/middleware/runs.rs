@@ -89,7 +89,11 @@ pub(super) fn count(expected: usize) -> anyhow::Result<Option<Vec<Cost>>> {
     };
     let calls: Vec<Cost> = calls.into_iter().skip(1).step_by(2).collect();
     let expected = expected * COUNTED;
-    ensure!(calls.len() == expected, "{} calls of {expected}", calls.len());
+    ensure!(
+        calls.len() == expected,
+        "{} calls of {expected}",
+        calls.len()
+    );
     let medians = calls.chunks(COUNTED).map(|calls| {
         let mut calls = calls.to_vec();
         calls.sort_by_key(|cost| cost.instructions);
@@ -103,8 +107,8 @@ pub(super) fn time() -> Vec<f64> {
     let (mut groups, traffic) = (groups(), traffic());
     let mut batch = || {
         each(&mut groups, &traffic, |server, url, visitor| {
-            server.prepare(url, &visitor.headers, WARM_UP + IN_A_BATCH);
-            (0..WARM_UP).for_each(|_| server.serve());
+            server.prepare(url, &visitor.headers, 2 * IN_A_BATCH);
+            (0..IN_A_BATCH).for_each(|_| server.serve());
             let start = Instant::now();
             for _ in 0..IN_A_BATCH {
                 server.serve();

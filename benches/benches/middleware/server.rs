@@ -41,6 +41,7 @@ pub(super) const ACTIX_QUERY: &str = "actix-web, the URL has two other parameter
 pub(super) const AROUND: &str = "ClickIdLayer around the router";
 pub(super) const ROUTER_LAYER: &str = "ClickIdLayer through Router::layer";
 pub(super) const CAPTURE: &str = "CaptureLayer around the router";
+pub(super) const CAPTURE_IGNORING: &str = "CaptureLayer that ignores Sec-GPC around the router";
 pub(super) const NO_OP: &str = "a layer that does nothing through Router::layer";
 pub(super) const MIDDLEWARE: &str = "ClickIdMiddleware";
 pub(super) const ACTIX_CAPTURE: &str = "CaptureMiddleware";

@@ -1,5 +1,8 @@
+use super::{
+    cases::{self, Case},
+    contenders::{ALL, Contender},
+};
 use std::hint::black_box;
-use super::{cases::{self, Case}, contenders::{ALL, Contender}};
 
 pub(super) fn counted() {
     let cases = cases::all();
@@ -18,4 +21,3 @@ pub(super) fn repeat(contender: &Contender, case: &Case, times: u64) {
         black_box((contender.find)(black_box(case)));
     }
 }
-

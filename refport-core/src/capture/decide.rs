@@ -242,3 +242,63 @@ impl Captured {
         self.redirect.as_deref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn passes(rules: &Capture, query: Option<&str>, headers: &[(&'static str, &str)]) -> bool {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        rules.passes(query, &headers)
+    }
+
+    #[test]
+    fn most_requests_pass_at_a_glance() {
+        let rules = Capture::new();
+        let long = "utm_source=news&utm_medium=mail&utm_campaign=a%20b&gclid=x+y";
+        for query in [
+            None,
+            Some(""),
+            Some("plan=pro&page=2"),
+            Some("&&"),
+            Some(long),
+        ] {
+            assert!(passes(&rules, query, &[]), "{query:?}");
+        }
+        for query in ["refp_id=clk_1", "page=2&refp_id=clk_1", "%72efp_id=clk_1"] {
+            assert!(!passes(&rules, Some(query), &[]), "{query}");
+        }
+        let long_first = format!("{long}&refp_id=clk_1");
+        assert!(!passes(&rules, Some(&long_first), &[]));
+    }
+
+    #[test]
+    fn global_privacy_control_does_not_pass_unless_ignored() {
+        let denying = [("sec-gpc", "1")];
+        assert!(!passes(&Capture::new(), None, &denying));
+        assert!(passes(&Capture::new(), None, &[("sec-gpc", "0")]));
+        let ignoring = Capture::new().ignore_global_privacy_control();
+        assert!(passes(&ignoring, None, &denying));
+    }
+
+    proptest! {
+        #[test]
+        fn no_click_passes_unseen(
+            query in "([rx%+72&=é ]|refp|_id|%72|%E9){0,24}",
+            param in "refp_id|r|x|é| r|%72|[+]x|",
+        ) {
+            let rules = Capture::new().param(param);
+            let headers = HeaderMap::new();
+            let landing = Landing::new("GET", "/", Some(&query), &headers);
+            if rules.passes(Some(&query), &headers) {
+                prop_assert!(rules.decide(&landing).is_none());
+            }
+        }
+    }
+}

@@ -49,8 +49,8 @@ const ENCODE_URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 
 impl Capture {
     /// The `Set-Cookie` values that store `click_id`, for an ID that came another way than by the
-    /// landing URL, as one that was [carried](crate::signing) across a login. Ask for consent
-    /// before.
+    /// landing URL, as one that was carried across a login (`signing::Carrier`, feature `signed`).
+    /// Ask for consent before.
     ///
     /// Each is ASCII without control characters. `https` says whether the visitor's connection is
     /// known to be https, which counts where [`secure`](Self::secure) is not set.

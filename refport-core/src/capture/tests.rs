@@ -61,17 +61,17 @@ impl Request {
         assert_eq!(asked, asks, "what is announced is what is asked");
         captured
     }
+}
 
-    /// The cookies after an answer, as a browser keeps them.
-    fn followed_by(self, captured: &Captured, query: &str) -> Self {
-        let kept: Vec<&str> = captured
-            .set_cookies()
-            .iter()
-            .filter(|cookie| !cookie.contains("Max-Age=0"))
-            .filter_map(|cookie| cookie.split(';').next())
-            .collect();
-        get(query).cookie(&kept.join("; "))
-    }
+/// The cookies after an answer, as a browser keeps them.
+fn returning(captured: &Captured, query: &str) -> Request {
+    let kept: Vec<&str> = captured
+        .set_cookies()
+        .iter()
+        .filter(|cookie| !cookie.contains("Max-Age=0"))
+        .filter_map(|cookie| cookie.split(';').next())
+        .collect();
+    get(query).cookie(&kept.join("; "))
 }
 
 fn seen(captured: &Option<Captured>) -> Option<&str> {
@@ -155,7 +155,7 @@ fn a_second_link_overwrites_when_its_time_has_come() {
     let first = get("refp_id=clk_1").decided(&rules).unwrap();
     assert_eq!(first.set_cookies().len(), 2);
 
-    let at_once = get("").followed_by(&first, "refp_id=clk_2");
+    let at_once = returning(&first, "refp_id=clk_2");
     let kept = at_once.decided(&rules).unwrap();
     assert!(kept.click_id().is_none() && kept.set_cookies().is_empty());
 
@@ -342,15 +342,14 @@ fn only_a_signed_click_is_kept() {
     );
     assert!(first.set_cookies()[1].contains("; HttpOnly; "), "{first:?}");
 
-    let second = get("").followed_by(&first, "refp_id=clk_2");
+    let second = returning(&first, "refp_id=clk_2");
     let cookies: Vec<_> = second.headers.get_all(COOKIE).into_iter().collect();
     assert!(keys.is_signed(&CookieName::REFPORT, &"clk_1".parse().unwrap(), cookies));
     assert_eq!(seen(&second.decided(&rules)), None, "the first click stays");
 
     let forged = get("refp_id=clk_2").cookie("refp_id=clk_forged");
     assert_eq!(seen(&forged.decided(&rules)), Some("clk_2"));
-    let denied = get("")
-        .followed_by(&first, "")
+    let denied = returning(&first, "")
         .answered(&rules, Consent::Denied)
         .unwrap();
     assert_eq!(denied.set_cookies(), rules.clear_cookies());

@@ -154,7 +154,7 @@ mod tests {
         assert!(why(&written(1, &[1])).contains("version 1"));
         assert!(why("").contains("ends before"));
         assert!(why("CAAA").contains("ends before"));
-        let odd = written(2, &[1]).replace(|c: char| c == '_', "-");
+        let odd = written(2, &[1]).replace('_', "-");
         let odd = format!("{}!{}", &odd[..26], &odd[27..]);
         assert!(why(&odd).contains("position 26"), "{}", why(&odd));
     }

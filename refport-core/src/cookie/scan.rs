@@ -10,13 +10,16 @@ use std::fmt;
 use memchr::arch::x86_64::avx2::packedpair;
 use memchr::{memchr, memmem};
 
-/// From how many bytes on a header is searched rather than split. Below, setting out costs more
-/// than it saves.
+/// In fewer bytes than these setting out to search costs more than it saves.
 const LONG: usize = 64;
 
 /// Looks for the cookie of one name. Made once for each name.
 pub(crate) struct Scanner {
     name: Box<str>,
+    /// From how many bytes on a header is searched rather than split.
+    long: usize,
+    /// From how many bytes on what is left of it is searched on.
+    least: usize,
     search: Search,
 }
 
@@ -39,10 +42,15 @@ impl Scanner {
     pub(crate) fn new(name: &str) -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(finder) = packedpair::Finder::new(name.as_bytes()) {
-            return Self::with(
-                name,
-                Search::Pair(finder, packedpair::Finder::find_prefilter),
-            );
+            let least = finder.min_haystack_len();
+            return Self {
+                long: least.max(LONG),
+                least,
+                ..Self::with(
+                    name,
+                    Search::Pair(finder, packedpair::Finder::find_prefilter),
+                )
+            };
         }
         Self::portable(name)
     }
@@ -59,6 +67,8 @@ impl Scanner {
     fn with(name: &str, search: Search) -> Self {
         Self {
             name: name.into(),
+            long: LONG,
+            least: 0,
             search,
         }
     }
@@ -70,35 +80,36 @@ impl Scanner {
     /// The first that `accept` makes of a value of the cookie, in the header's order. A value
     /// comes without the blanks around it, with its quotes and escapes.
     #[inline]
-    pub(crate) fn first<T>(&self, header: &[u8], accept: impl Fn(&[u8]) -> Option<T> + Copy) -> Option<T> {
+    pub(crate) fn first<T>(
+        &self,
+        header: &[u8],
+        accept: impl Fn(&[u8]) -> Option<T> + Copy,
+    ) -> Option<T> {
         match &self.search {
             #[cfg(target_arch = "x86_64")]
-            Search::Pair(finder, find)
-                if header.len() >= LONG && header.len() >= finder.min_haystack_len() =>
-            {
-                let least = finder.min_haystack_len();
-                self.search(header, least, |rest| find(finder, rest), accept)
+            Search::Pair(finder, find) if header.len() >= self.long => {
+                self.search(header, |rest| find(finder, rest), accept)
             }
-            Search::Portable(finder) if header.len() >= LONG => {
-                self.search(header, 0, |rest| finder.find(rest), accept)
+            Search::Portable(finder) if header.len() >= self.long => {
+                self.search(header, |rest| finder.find(rest), accept)
             }
             _ => self.split(header, accept),
         }
     }
 
-    /// Looks where the name may stand. `find` takes `least` bytes or more, and tells the first
-    /// such place in them.
+    /// Looks where the name may stand. `find` tells the first such place in a long header.
     #[inline]
     fn search<T>(
         &self,
         header: &[u8],
-        least: usize,
         find: impl Fn(&[u8]) -> Option<usize>,
         accept: impl Fn(&[u8]) -> Option<T> + Copy,
     ) -> Option<T> {
         let at = find(header)?;
-        self.at(header, at, accept)
-            .or_else(|| self.search_on(header, at, least, find, accept))
+        match self.at(header, at, accept) {
+            None => self.search_on(header, at, find, accept),
+            found => found,
+        }
     }
 
     /// Goes on after `at`, where it was not, from one place to the next.
@@ -107,14 +118,13 @@ impl Scanner {
         &self,
         header: &[u8],
         at: usize,
-        least: usize,
         find: impl Fn(&[u8]) -> Option<usize>,
         accept: impl Fn(&[u8]) -> Option<T> + Copy,
     ) -> Option<T> {
         let to_after = 1 + self.name.len();
         // Begins with the byte before the first place that is still open.
         let mut rest = &header[at..];
-        while rest.len() > least {
+        while rest.len() > self.least {
             rest = rest.get(find(&rest[1..])?..)?;
             let (before, after) = (rest[0], *rest.get(to_after)?);
             rest = &rest[1..];
@@ -133,9 +143,14 @@ impl Scanner {
 
     /// What `accept` makes of the value, if the cookie stands at `at`.
     #[inline(never)]
-    fn at<T>(&self, header: &[u8], at: usize, accept: impl Fn(&[u8]) -> Option<T> + Copy) -> Option<T> {
+    fn at<T>(
+        &self,
+        header: &[u8],
+        at: usize,
+        accept: impl Fn(&[u8]) -> Option<T> + Copy,
+    ) -> Option<T> {
         let (before, pair) = header.split_at(at);
-        let rest = strip_name(pair, self.name.as_bytes())?;
+        let rest = pair.strip_prefix(self.name.as_bytes())?;
         if is_between_pairs(before) {
             value(rest).and_then(accept)
         } else {

@@ -21,6 +21,9 @@ pub(super) fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migr
 }
 
 /// Runs what is missing. Other than by `Migrator::run`, the future can go to another thread.
-pub(super) async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<(), StoreError> {
+pub(super) async fn run<C: Migrate>(
+    migrator: &Migrator,
+    connection: &mut C,
+) -> Result<(), StoreError> {
     Ok(migrator.run_direct(None, connection, false).await?)
 }

@@ -13,7 +13,11 @@ impl Jitter {
     }
 
     /// The wait after so many failures in a row, from 1.
-    pub(super) fn backoff(&mut self, (first, longest): (Duration, Duration), failures: u32) -> Duration {
+    pub(super) fn backoff(
+        &mut self,
+        (first, longest): (Duration, Duration),
+        failures: u32,
+    ) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let whole = first.saturating_mul(1 << doublings).min(longest);
         whole.mul_f64(self.0.random_range(0.5..=1.0))
@@ -52,6 +56,10 @@ mod tests {
         assert_ne!(draw(1), draw(2));
         let [first, second, ..] = draw(1);
         assert_ne!(first, second);
-        assert!(draw(3).iter().all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64())));
+        assert!(
+            draw(3)
+                .iter()
+                .all(|wait| (10.0..=11.0).contains(&wait.as_secs_f64()))
+        );
     }
 }

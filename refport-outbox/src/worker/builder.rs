@@ -152,7 +152,13 @@ impl WorkerBuilder {
         }
         let lanes = self.destinations.iter().zip(0..).map(|(to, number)| {
             let leads = self.repeat_leads_to.iter().any(|name| name == to.name());
-            Lane::new(self.outbox.clone(), Arc::clone(to), leads, &self.settings, number)
+            Lane::new(
+                self.outbox.clone(),
+                Arc::clone(to),
+                leads,
+                &self.settings,
+                number,
+            )
         });
         let lanes = lanes.collect();
         Ok(Worker {

@@ -18,7 +18,10 @@ pub(super) struct Circuit {
 enum State {
     Flowing,
     /// In milliseconds by the clock.
-    Held { since: i64, until: i64 },
+    Held {
+        since: i64,
+        until: i64,
+    },
     Probing,
 }
 
@@ -150,9 +153,15 @@ mod tests {
     #[test]
     fn a_hold_lets_one_through_when_it_is_over() {
         let mut circuit = Circuit::new(8);
-        (0..7).for_each(|_| drop(circuit.succeeded()));
+        for _ in 0..7 {
+            circuit.succeeded();
+        }
         assert_eq!(circuit.hold(100, 50, Keeps::None), (150, true));
-        assert_eq!(circuit.hold(110, 90, Keeps::None), (150, false), "sent before");
+        assert_eq!(
+            circuit.hold(110, 90, Keeps::None),
+            (150, false),
+            "sent before"
+        );
         assert_eq!((circuit.allowed(149), circuit.next_hold()), (0, 2));
         assert!(!circuit.succeeded(), "sent before the hold");
         assert_eq!(circuit.allowed(149), 0);
@@ -164,9 +173,15 @@ mod tests {
     #[test]
     fn a_rate_limit_halves() {
         let mut circuit = Circuit::new(8);
-        (0..7).for_each(|_| drop(circuit.succeeded()));
+        for _ in 0..7 {
+            circuit.succeeded();
+        }
         circuit.hold(0, 10, Keeps::Half);
-        assert_eq!(circuit.hold(0, 20, Keeps::Half), (20, false), "the longest wait counts");
+        assert_eq!(
+            circuit.hold(0, 20, Keeps::Half),
+            (20, false),
+            "the longest wait counts"
+        );
         assert_eq!(circuit.allowed(20), 1);
         circuit.succeeded();
         assert_eq!(circuit.allowed(20), 4);
@@ -184,11 +199,17 @@ mod tests {
         let mut circuit = Circuit::new(8);
         assert!((0..4).all(|_| !circuit.failed()));
         circuit.succeeded();
-        assert!((0..4).all(|_| !circuit.failed()), "a success is between them");
+        assert!(
+            (0..4).all(|_| !circuit.failed()),
+            "a success is between them"
+        );
         assert!(circuit.failed());
         circuit.hold(0, 10, Keeps::None);
         circuit.resume();
         assert_eq!(circuit.allowed(1), 1);
-        assert!(circuit.failed(), "so is the failure of the one that was let through");
+        assert!(
+            circuit.failed(),
+            "so is the failure of the one that was let through"
+        );
     }
 }

@@ -259,7 +259,10 @@ impl<'a> Run<'a> {
             return self.bury(row, unclear(lost));
         }
         if claimed.taken_over && row.attempts > most {
-            let lost = failure("lease_lost", "workers were gone each time they had the event");
+            let lost = failure(
+                "lease_lost",
+                "workers were gone each time they had the event",
+            );
             return self.bury(row, lost);
         }
         self.sent.insert(row.id, row);
@@ -389,7 +392,10 @@ impl<'a> Run<'a> {
 
     fn succeeded(&mut self) {
         if self.lane.circuit.succeeded() {
-            tracing::info!(destination = self.lane.name(), "the destination takes events again");
+            tracing::info!(
+                destination = self.lane.name(),
+                "the destination takes events again"
+            );
             observe::paused(self.lane.name(), false);
             self.pause = Some(PauseChange::Ended);
         }
@@ -414,7 +420,12 @@ impl<'a> Run<'a> {
         let is_first = lane.circuit.next_hold() == 1;
         let (until, is_new) = lane.circuit.hold(now, millis(wait), keeps);
         if is_new {
-            let Failure { reason, status, code, .. } = failure;
+            let Failure {
+                reason,
+                status,
+                code,
+                ..
+            } = failure;
             let (destination, wait_s) = (lane.destination.name(), (until - now) / 1000);
             match (*reason, is_first) {
                 ("denied", _) => tracing::error!(
@@ -478,7 +489,12 @@ impl<'a> Run<'a> {
             counts,
         };
         let destination = self.lane.name().to_owned();
-        let visit = visit(self.lane.outbox.clone(), destination, &self.lane.settings, errand);
+        let visit = visit(
+            self.lane.outbox.clone(),
+            destination,
+            &self.lane.settings,
+            errand,
+        );
         self.visiting = Some(Box::pin(visit));
     }
 
@@ -551,7 +567,11 @@ impl<'a> Run<'a> {
 
     fn found(&mut self, errand: &Errand, found: Found, now: Instant) {
         self.visits_failed = 0;
-        let Found { turned, taken_over, resumed } = found;
+        let Found {
+            turned,
+            taken_over,
+            resumed,
+        } = found;
         if resumed {
             self.lane.circuit.resume();
         }
@@ -580,11 +600,19 @@ impl<'a> Run<'a> {
     /// When there may be something to do, if nothing happens before.
     fn next_look(&mut self) -> Instant {
         let now = Instant::now();
-        let mut next = self.looks_at.max(now + Duration::from_millis(1)).min(self.sweeps_at);
+        let mut next = self
+            .looks_at
+            .max(now + Duration::from_millis(1))
+            .min(self.sweeps_at);
         if let Some(since) = self.settles_since {
             next = next.min(since + LINGER);
         }
-        if self.lane.circuit.held_until().is_some_and(|until| until > self.lane.now()) {
+        if self
+            .lane
+            .circuit
+            .held_until()
+            .is_some_and(|until| until > self.lane.now())
+        {
             next = next.max(self.looks_at);
         }
         next.max(self.visits_at).max(now + Duration::from_millis(1))

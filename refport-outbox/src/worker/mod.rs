@@ -25,11 +25,11 @@ use std::{
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use self::{lane::Lane, stop::Stop};
 pub use self::{
     builder::{BuildError, WorkerBuilder},
     report::Report,
 };
+use self::{lane::Lane, stop::Stop};
 use crate::{Outbox, StoreError};
 
 /// Delivers what an outbox holds, to its destinations. Made by [`Outbox::worker`].
@@ -75,7 +75,10 @@ impl Worker {
     /// # Errors
     ///
     /// When the outbox's tables are missing, or were made by a newer version.
-    pub async fn run(&mut self, stop: impl Future<Output = ()> + Send) -> Result<Report, StoreError> {
+    pub async fn run(
+        &mut self,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Report, StoreError> {
         let flag = Stop::default();
         let store = self.outbox.store().clone();
         let outbox = self.outbox.clone();

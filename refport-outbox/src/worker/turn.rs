@@ -96,7 +96,11 @@ async fn run(
             .heal(destination, now, now.saturating_add(horizon), longest_lease)
             .await?;
         if healed > 0 {
-            tracing::warn!(destination, events = healed, "a clock jumped, waits are cut short");
+            tracing::warn!(
+                destination,
+                events = healed,
+                "a clock jumped, waits are cut short"
+            );
         }
         if claim.limit > 0 {
             found.taken_over = backend.take_over(claim).await?;
@@ -113,12 +117,12 @@ async fn run(
     }
     if errand.counts {
         let waiting = backend.counts().await?;
-        let own = |count: &&Count| {
-            count.destination == destination && count.state == State::Waiting
-        };
-        let (events, oldest) = waiting.iter().find(own).map_or((0, None), |count| {
-            (count.events, count.age(timestamp(now)))
-        });
+        let own =
+            |count: &&Count| count.destination == destination && count.state == State::Waiting;
+        let (events, oldest) = waiting
+            .iter()
+            .find(own)
+            .map_or((0, None), |count| (count.events, count.age(timestamp(now))));
         observe::waiting(destination, events, oldest.unwrap_or_default());
     }
     Ok(found)

@@ -95,7 +95,9 @@ fn of_error(error: &Error) -> (Verdict, bool) {
             (Verdict::Refused(failure), false)
         }
         // Of a newer core: repeated where it says so.
-        error if error.is_retryable() => (Verdict::Failing(failure("other", "unknown"), None), false),
+        error if error.is_retryable() => {
+            (Verdict::Failing(failure("other", "unknown"), None), false)
+        }
         _ => (Verdict::Refused(failure("other", "unknown")), false),
     }
 }
@@ -125,7 +127,11 @@ fn of_transport(error: &TransportError) -> (Verdict, bool) {
     if error.is_unseen() {
         return (Verdict::Unreachable(failure("unreachable", &message)), true);
     }
-    let reason = if error.is_timeout() { "timeout" } else { "broken" };
+    let reason = if error.is_timeout() {
+        "timeout"
+    } else {
+        "broken"
+    };
     (Verdict::Failing(failure(reason, &message), None), false)
 }
 
@@ -170,8 +176,8 @@ mod tests {
 
     /// What comes of it for a sale with an invoice ID, and for one without.
     fn verdicts(error: fn() -> Error) -> [&'static str; 2] {
-        [true, false].map(|counts_once| {
-            match judge(Attempt::Answered(Err(error())), counts_once) {
+        [true, false].map(
+            |counts_once| match judge(Attempt::Answered(Err(error())), counts_once) {
                 Verdict::Delivered(_) => "delivered",
                 Verdict::Refused(_) => "refused",
                 Verdict::Unclear(_) => "unclear",
@@ -179,8 +185,8 @@ mod tests {
                 Verdict::Unreachable(_) => "unreachable",
                 Verdict::Denied(_) => "denied",
                 Verdict::Failing(..) => "failing",
-            }
-        })
+            },
+        )
     }
 
     #[test]
@@ -189,7 +195,8 @@ mod tests {
         let timeout = || Error::Transport(TransportError::timeout());
         let connect = || Error::Transport(TransportError::connect(true, "refused"));
         let decode = || Error::Decode(DecodeError::new(StatusCode::OK, "it is empty"));
-        let cases: [(fn() -> Error, [&str; 2]); 13] = [
+        type Case = (fn() -> Error, [&'static str; 2]);
+        let cases: [Case; 13] = [
             (broken, ["failing", "unclear"]),
             (timeout, ["failing", "unclear"]),
             (connect, ["unreachable"; 2]),
@@ -207,8 +214,14 @@ mod tests {
         for (error, want) in cases {
             assert_eq!(verdicts(error), want, "{:?}", error());
         }
-        assert!(matches!(judge(Attempt::Panicked, false), Verdict::Unclear(_)));
-        assert!(matches!(judge(Attempt::TimedOut, true), Verdict::Failing(..)));
+        assert!(matches!(
+            judge(Attempt::Panicked, false),
+            Verdict::Unclear(_)
+        ));
+        assert!(matches!(
+            judge(Attempt::TimedOut, true),
+            Verdict::Failing(..)
+        ));
     }
 
     #[test]
@@ -220,8 +233,14 @@ mod tests {
         else {
             panic!("refused");
         };
-        assert_eq!((failure.status, failure.code.as_deref()), (Some(400), Some("BAD")));
+        assert_eq!(
+            (failure.status, failure.code.as_deref()),
+            (Some(400), Some("BAD"))
+        );
         let message = failure.message.unwrap();
-        assert!(message.starts_with("a b x") && message.len() == 1000, "{message}");
+        assert!(
+            message.starts_with("a b x") && message.len() == 1000,
+            "{message}"
+        );
     }
 }

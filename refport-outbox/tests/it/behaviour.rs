@@ -50,7 +50,10 @@ pub(crate) async fn a_repeat_is_a_duplicate_before_and_after_delivery(database: 
         assert_eq!(enqueued.unwrap(), want);
     }
     worker.drain().await.unwrap();
-    let enqueued = database.order(&outbox, "3", sale("inv_1"), true).await.unwrap();
+    let enqueued = database
+        .order(&outbox, "3", sale("inv_1"), true)
+        .await
+        .unwrap();
     assert_eq!(enqueued, Enqueued::Duplicate);
     assert!(enqueued.is_acknowledged());
     worker.drain().await.unwrap();
@@ -64,16 +67,23 @@ pub(crate) async fn another_event_under_the_same_key_is_an_error(database: Datab
         .invoice_id("inv_1")
         .customer_email("other@example.com");
     let mut worker = outbox.worker().deliver_to(service.clone()).build().unwrap();
-    database.order(&outbox, "1", first.clone(), true).await.unwrap();
+    let enqueued = database.order(&outbox, "1", first.clone(), true).await;
+    assert_eq!(enqueued.unwrap(), Enqueued::New);
     for order in ["2", "3"] {
         // The transaction goes on, and its order stands.
-        let error = database.order(&outbox, order, other.clone(), true).await.unwrap_err();
+        let error = database
+            .order(&outbox, order, other.clone(), true)
+            .await
+            .unwrap_err();
         assert!(!error.is_acknowledged());
         let EnqueueError::Conflict(conflict) = &error else {
             panic!("{error:?}");
         };
         let conflict: &Conflict = conflict;
-        assert_eq!((conflict.key(), conflict.destination()), ("sale:inv_1", "refport"));
+        assert_eq!(
+            (conflict.key(), conflict.destination()),
+            ("sale:inv_1", "refport")
+        );
         assert_eq!(conflict.stored(), Some(&first.clone().into()));
         assert_eq!(conflict.given(), &other.clone().into());
         for shown in [error.to_string(), format!("{error:?}")] {
@@ -90,7 +100,10 @@ pub(crate) async fn a_key_is_the_invoice_the_lead_or_the_callers(database: Datab
     let (outbox, service) = (database.outbox(), Service::refport());
     let no_invoice = Sale::new(click(), "user_001", 4900);
     let error = outbox.sale(no_invoice.clone()).await.unwrap_err();
-    assert!(matches!(error, EnqueueError::Key(KeyError::Missing)), "{error:?}");
+    assert!(
+        matches!(error, EnqueueError::Key(KeyError::Missing)),
+        "{error:?}"
+    );
     assert!(error.source().unwrap().to_string().contains("invoice ID"));
 
     let keyed = Entry::new(no_invoice).key("order 1");
@@ -99,9 +112,15 @@ pub(crate) async fn a_key_is_the_invoice_the_lead_or_the_callers(database: Datab
 
     let lead = |name: &str| Lead::new(click(), name, "user_001");
     assert_eq!(outbox.lead(lead("Sign Up")).await.unwrap(), Enqueued::New);
-    assert_eq!(outbox.lead(lead("Sign Up")).await.unwrap(), Enqueued::Duplicate);
+    assert_eq!(
+        outbox.lead(lead("Sign Up")).await.unwrap(),
+        Enqueued::Duplicate
+    );
     let error = outbox.lead(lead("sign up")).await.unwrap_err();
-    assert!(matches!(error, EnqueueError::Conflict(_)), "its case does not count");
+    assert!(
+        matches!(error, EnqueueError::Conflict(_)),
+        "its case does not count"
+    );
     assert_eq!(outbox.lead(lead("Trial")).await.unwrap(), Enqueued::New);
 
     let mut worker = outbox.worker().deliver_to(service.clone()).build().unwrap();
@@ -111,18 +130,26 @@ pub(crate) async fn a_key_is_the_invoice_the_lead_or_the_callers(database: Datab
 pub(crate) async fn what_is_certainly_refused_is_not_written(database: Database) {
     let outbox = database.outbox();
     let no_click = Sale::without_click("user_001", 4900).invoice_id("inv_1");
-    let error = database.order(&outbox, "1", no_click, true).await.unwrap_err();
+    let error = database
+        .order(&outbox, "1", no_click, true)
+        .await
+        .unwrap_err();
     let EnqueueError::Invalid(invalid) = &error else {
         panic!("{error:?}");
     };
     assert_eq!(invalid.field(), "clickId");
     let free = Sale::new(click(), "user_001", 0).invoice_id("inv_2");
     let enqueued = database.order(&outbox, "2", free, true).await.unwrap();
-    assert_eq!(enqueued, Enqueued::NothingToReport(NothingToReport::ZeroAmount));
+    assert_eq!(
+        enqueued,
+        Enqueued::NothingToReport(NothingToReport::ZeroAmount)
+    );
     assert!(!enqueued.is_acknowledged());
     // Both would break a Postgres transaction, if they came so far.
     for invoice in ["a\0b".to_owned(), "x".repeat(3000)] {
-        let error = database.order(&outbox, &invoice.replace('\0', ""), sale(&invoice), true).await;
+        let error = database
+            .order(&outbox, &invoice.replace('\0', ""), sale(&invoice), true)
+            .await;
         assert!(matches!(error, Err(EnqueueError::Key(_))), "{error:?}");
     }
     assert_eq!(database.number("SELECT count(*) FROM orders").await, 4);
@@ -137,7 +164,7 @@ fn two(database: &Database) -> Outbox {
 fn clicks(ids: &[(&'static str, &str)]) -> ClickIds {
     let mut clicks = ClickIds::default();
     for (name, id) in ids {
-        clicks.insert(CookieName::new(*name).unwrap(), id.parse().unwrap());
+        clicks.insert(CookieName::new(name).unwrap(), id.parse().unwrap());
     }
     clicks
 }
@@ -158,7 +185,10 @@ pub(crate) async fn each_destination_has_its_own_row_and_click(database: Databas
 
     // The one that is gone does not delay the other.
     refport.always(Does::IsGone);
-    let worker = outbox.worker().deliver_to(refport.clone()).deliver_to(ledger.clone());
+    let worker = outbox
+        .worker()
+        .deliver_to(refport.clone())
+        .deliver_to(ledger.clone());
     let mut worker = worker.build().unwrap();
     let report = worker.drain().await.unwrap();
     assert_eq!((report.delivered, report.left(State::Waiting)), (1, 1));
@@ -176,9 +206,20 @@ pub(crate) async fn a_destination_without_its_click_is_left_out(database: Databa
     let one = Entry::new(event("inv_1")).clicks(clicks(&[("ledger_click", "clk_l")]));
     assert_eq!(outbox.add(one).await.unwrap(), Enqueued::New);
     let none = Entry::new(event("inv_2")).clicks(ClickIds::default());
-    assert_eq!(outbox.add(none).await.unwrap(), Enqueued::New, "the ledger takes it so");
+    assert_eq!(
+        outbox.add(none).await.unwrap(),
+        Enqueued::New,
+        "the ledger takes it so"
+    );
     let counts = outbox.counts().await.unwrap();
-    assert_eq!((counts.len(), counts[0].destination.as_str(), counts[0].events), (1, "ledger", 2));
+    assert_eq!(
+        (
+            counts.len(),
+            counts[0].destination.as_str(),
+            counts[0].events
+        ),
+        (1, "ledger", 2)
+    );
 
     let alone = Entry::new(event("inv_3")).clicks(ClickIds::default());
     let nothing = database.outbox().add(alone).await.unwrap();
@@ -216,7 +257,11 @@ pub(crate) async fn a_running_worker_hears_of_what_is_added(database: Database) 
     };
     let (report, ()) = tokio::join!(run, test);
     let report = report.unwrap();
-    assert_eq!((report.delivered, report.left(State::Delivered)), (20, 20), "{report}");
+    assert_eq!(
+        (report.delivered, report.left(State::Delivered)),
+        (20, 20),
+        "{report}"
+    );
 }
 
 pub(crate) async fn many_at_once_are_each_there_once(database: Database) {
@@ -243,7 +288,10 @@ pub(crate) async fn many_at_once_are_each_there_once(database: Database) {
 pub(crate) async fn two_workers_share_the_work(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     for number in 0..600 {
-        let _ = outbox.sale(sale(&format!("inv_{number:03}"))).await.unwrap();
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:03}")))
+            .await
+            .unwrap();
     }
     let worker = || outbox.worker().deliver_to(service.clone()).build().unwrap();
     let (mut one, mut other) = (worker(), worker());
@@ -275,10 +323,22 @@ pub(crate) async fn dead_letters_are_listed_and_replayed(database: Database) {
     let none = Page::first().destination("partli");
     assert_eq!(outbox.dead_letters(&none).await.unwrap(), []);
     let dead = &first[0];
-    assert_eq!((dead.key.as_str(), dead.reason.as_str()), ("sale:inv_0", "refused"));
-    assert_eq!((dead.status, dead.code.as_deref()), (Some(400), Some("INVALID_CLICK_ID")));
-    assert_eq!(dead.message.as_deref(), Some("INVALID_CLICK_ID, says the service"));
-    assert_eq!((dead.attempts, dead.died_at.as_millis()), (1, database.now()));
+    assert_eq!(
+        (dead.key.as_str(), dead.reason.as_str()),
+        ("sale:inv_0", "refused")
+    );
+    assert_eq!(
+        (dead.status, dead.code.as_deref()),
+        (Some(400), Some("INVALID_CLICK_ID"))
+    );
+    assert_eq!(
+        dead.message.as_deref(),
+        Some("INVALID_CLICK_ID, says the service")
+    );
+    assert_eq!(
+        (dead.attempts, dead.died_at.as_millis()),
+        (1, database.now())
+    );
     let kept = sale("inv_0").customer_email("c@example.com");
     assert_eq!(dead.event().unwrap(), kept.into());
     assert!(!format!("{dead:?}").contains("example.com"));
@@ -286,7 +346,11 @@ pub(crate) async fn dead_letters_are_listed_and_replayed(database: Database) {
     service.always(Does::Takes);
     database.pass(HOUR);
     assert_eq!(outbox.replay(&Selection::One(dead.id)).await.unwrap(), 1);
-    assert_eq!(outbox.replay(&Selection::One(dead.id)).await.unwrap(), 0, "not dead any more");
+    assert_eq!(
+        outbox.replay(&Selection::One(dead.id)).await.unwrap(),
+        0,
+        "not dead any more"
+    );
     assert_eq!(worker.drain().await.unwrap().delivered, 1);
     let other = Selection::Destination("partli".into());
     assert_eq!(outbox.replay(&other).await.unwrap(), 0);
@@ -313,7 +377,14 @@ pub(crate) async fn counts_tell_states_and_ages(database: Database) {
     let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
     let seen: Vec<_> = counts
         .iter()
-        .map(|count| (count.destination.as_str(), count.state, count.events, count.age(now)))
+        .map(|count| {
+            (
+                count.destination.as_str(),
+                count.state,
+                count.events,
+                count.age(now),
+            )
+        })
         .collect();
     let want = [
         ("ledger", State::Delivered, 1, None),
@@ -329,7 +400,10 @@ pub(crate) async fn what_was_delivered_is_purged_after_its_time(database: Databa
     service.with_invoice("dead", Does::Answers(400, Some("INVALID_CLICK_ID"), None));
     let mut worker = outbox.worker().deliver_to(service.clone()).build().unwrap();
     for number in 0..1500 {
-        let _ = outbox.sale(sale(&format!("inv_{number:04}"))).await.unwrap();
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:04}")))
+            .await
+            .unwrap();
     }
     let _ = outbox.sale(sale("dead")).await.unwrap();
     worker.drain().await.unwrap();
@@ -340,11 +414,21 @@ pub(crate) async fn what_was_delivered_is_purged_after_its_time(database: Databa
     let _ = outbox.sale(sale("waits")).await.unwrap();
 
     let retention = Duration::from_secs(5400);
-    assert_eq!(outbox.purge(retention).await.unwrap(), 1500, "more than one batch");
+    assert_eq!(
+        outbox.purge(retention).await.unwrap(),
+        1500,
+        "more than one batch"
+    );
     assert_eq!(outbox.purge(retention).await.unwrap(), 0);
     let counts = outbox.counts().await.unwrap();
-    let left: Vec<_> = counts.iter().map(|count| (count.state, count.events)).collect();
-    assert_eq!(left, [(State::Waiting, 1), (State::Delivered, 1), (State::Dead, 1)]);
+    let left: Vec<_> = counts
+        .iter()
+        .map(|count| (count.state, count.events))
+        .collect();
+    assert_eq!(
+        left,
+        [(State::Waiting, 1), (State::Delivered, 1), (State::Dead, 1)]
+    );
 }
 
 pub(crate) async fn migrations_are_our_own_and_can_meet(database: Database) {
@@ -352,12 +436,24 @@ pub(crate) async fn migrations_are_our_own_and_can_meet(database: Database) {
     // Of the application itself, under the usual name.
     let theirs = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY)";
     database.execute(theirs).await;
-    database.execute("INSERT INTO _sqlx_migrations VALUES (20260101)").await;
+    database
+        .execute("INSERT INTO _sqlx_migrations VALUES (20260101)")
+        .await;
     let (one, other) = tokio::join!(outbox.migrate(), outbox.migrate());
     one.unwrap();
     other.unwrap();
-    assert_eq!(database.number("SELECT count(*) FROM _sqlx_migrations").await, 1);
-    assert_eq!(database.number("SELECT count(*) FROM refport_outbox_migrations").await, 1);
+    assert_eq!(
+        database
+            .number("SELECT count(*) FROM _sqlx_migrations")
+            .await,
+        1
+    );
+    assert_eq!(
+        database
+            .number("SELECT count(*) FROM refport_outbox_migrations")
+            .await,
+        1
+    );
 
     database
         .execute("UPDATE refport_outbox_migrations SET version = 9999")
@@ -384,9 +480,16 @@ pub(crate) async fn missing_tables_are_named(database: Database) {
         database.execute(&drop).await;
     }
     let outbox = database.outbox();
-    let error = database.order(&outbox, "1", sale("inv_1"), false).await.unwrap_err();
+    let error = database
+        .order(&outbox, "1", sale("inv_1"), false)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("Outbox::migrate"), "{error}");
-    let mut worker = outbox.worker().deliver_to(Service::refport()).build().unwrap();
+    let mut worker = outbox
+        .worker()
+        .deliver_to(Service::refport())
+        .build()
+        .unwrap();
     let error = worker.run(std::future::pending()).await.unwrap_err();
     assert!(error.to_string().contains("Outbox::migrate"), "{error}");
 }

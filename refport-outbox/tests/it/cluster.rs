@@ -35,7 +35,10 @@ impl Cluster {
     /// A new one. `None` where Postgres is not installed; in CI that is a failure.
     pub(crate) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            assert!(env::var_os("CI").is_none(), "CI needs Debian's `postgresql`");
+            assert!(
+                env::var_os("CI").is_none(),
+                "CI needs Debian's `postgresql`"
+            );
             eprintln!("skipped: no Postgres under /usr/lib/postgresql");
             return None;
         };
@@ -46,7 +49,12 @@ impl Cluster {
         let cluster = Self { programs, folder };
         let data = cluster.data();
         let data = data.to_str().unwrap();
-        cluster.run("initdb", &["-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]);
+        cluster.run(
+            "initdb",
+            &[
+                "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
+            ],
+        );
         cluster.up();
         Some(cluster)
     }
@@ -59,12 +67,25 @@ impl Cluster {
         let log = self.folder.path().join("log");
         let data = self.data();
         let (data, log) = (data.to_str().unwrap(), log.to_str().unwrap());
-        self.run("pg_ctl", &["-D", data, "-l", log, "-w", "-o", &options, "start"]);
+        self.run(
+            "pg_ctl",
+            &["-D", data, "-l", log, "-w", "-o", &options, "start"],
+        );
     }
 
     pub(crate) fn down(&self) {
         let data = self.data();
-        self.run("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "-w", "stop"]);
+        self.run(
+            "pg_ctl",
+            &[
+                "-D",
+                data.to_str().unwrap(),
+                "-m",
+                "immediate",
+                "-w",
+                "stop",
+            ],
+        );
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
@@ -93,7 +114,10 @@ impl Cluster {
         // The server inherits what it is given, and would hold a pipe open.
         let errors = fs::File::create(self.folder.path().join("errors")).unwrap();
         command.stderr(errors);
-        if fs::metadata(self.folder.path()).unwrap().is_owned_by(NOBODY) {
+        if fs::metadata(self.folder.path())
+            .unwrap()
+            .is_owned_by(NOBODY)
+        {
             command.uid(NOBODY).gid(NOBODY);
         }
         let status = command.status().unwrap();

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use refport_outbox::{Enqueued, EnqueueError, Entry, Outbox, Store};
+use refport_outbox::{EnqueueError, Enqueued, Entry, Outbox, Store};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, SqlitePool,
     postgres::PgPoolOptions,
@@ -23,8 +23,10 @@ pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// A database with the outbox's tables, and a clock that the test sets.
 pub(crate) struct Database {
     pub(crate) pool: Pool,
+    /// Of the file in its folder, or of the database on its cluster.
+    pub(crate) name: String,
     now: Arc<AtomicI64>,
-    _kept: Kept,
+    pub(crate) kept: Kept,
 }
 
 #[derive(Clone)]
@@ -33,9 +35,8 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// What must outlive the pool.
-#[expect(dead_code, reason = "dropped with the database")]
-enum Kept {
+/// What must outlive the pool: where other drivers find the database.
+pub(crate) enum Kept {
     Folder(TempDir),
     Cluster(Arc<Cluster>),
 }
@@ -76,15 +77,17 @@ impl Database {
             .connect_with(options.database(&name))
             .await
             .unwrap();
-        Some(Self::new(Pool::Postgres(pool), Kept::Cluster(cluster)).await)
+        let database = Self::new(Pool::Postgres(pool), Kept::Cluster(cluster)).await;
+        Some(Self { name, ..database })
     }
 
     async fn new(pool: Pool, kept: Kept) -> Self {
         let now = Arc::new(AtomicI64::new(START));
         let database = Self {
             pool,
+            name: "shop.db".to_owned(),
             now,
-            _kept: kept,
+            kept,
         };
         database.outbox().migrate().await.unwrap();
         database

@@ -4,6 +4,8 @@ mod behaviour;
 mod cluster;
 mod database;
 mod foreign;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod plan;
 mod restart;
 mod scripted;

@@ -105,7 +105,11 @@ impl Service {
     /// What was counted, as a field of each.
     pub(crate) fn counted(&self, field: &str) -> Vec<Value> {
         let state = self.lock();
-        state.counted.iter().map(|body| body[field].clone()).collect()
+        state
+            .counted
+            .iter()
+            .map(|body| body[field].clone())
+            .collect()
     }
 
     /// How many calls were open at the same time, at most, since this was last asked.
@@ -155,7 +159,10 @@ impl Service {
         let mut state = self.lock();
         state.taken = state.taken.map(|taken| taken + 1);
         let invoice = &body["invoiceId"];
-        let is_known = state.counted.iter().any(|known| known["invoiceId"] == *invoice);
+        let is_known = state
+            .counted
+            .iter()
+            .any(|known| known["invoiceId"] == *invoice);
         if invoice.is_null() || !is_known {
             state.counted.push(body.clone());
         }

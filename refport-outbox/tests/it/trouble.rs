@@ -28,7 +28,10 @@ fn uncertain() -> Entry {
 
 async fn states(outbox: &Outbox) -> Vec<(State, u64)> {
     let counts = outbox.counts().await.unwrap();
-    counts.iter().map(|count| (count.state, count.events)).collect()
+    counts
+        .iter()
+        .map(|count| (count.state, count.events))
+        .collect()
 }
 
 pub(crate) async fn a_lost_answer_is_asked_for_again_and_counted_once(database: Database) {
@@ -44,7 +47,10 @@ pub(crate) async fn a_lost_answer_is_asked_for_again_and_counted_once(database: 
     assert_eq!(worker.drain().await.unwrap().retried, 1);
     database.pass(10 * SECOND);
     assert_eq!(worker.drain().await.unwrap().delivered, 1);
-    assert_eq!((service.calls(), service.counted("invoiceId").len()), (3, 1));
+    assert_eq!(
+        (service.calls(), service.counted("invoiceId").len()),
+        (3, 1)
+    );
 }
 
 pub(crate) async fn what_could_count_twice_is_not_sent_after_an_unclear_end(database: Database) {
@@ -69,7 +75,10 @@ pub(crate) async fn what_could_count_twice_is_not_sent_after_an_unclear_end(data
     }
     assert_eq!((service.calls(), service.counted("amount").len()), (4, 1));
     let dead = outbox.dead_letters(&Page::first()).await.unwrap();
-    assert_eq!((dead.len(), dead[0].reason.as_str(), dead[0].attempts), (1, "unclear", 1));
+    assert_eq!(
+        (dead.len(), dead[0].reason.as_str(), dead[0].attempts),
+        (1, "unclear", 1)
+    );
     let message = dead[0].message.as_deref().unwrap();
     assert!(message.contains("counted twice"), "{message}");
 }
@@ -98,13 +107,20 @@ pub(crate) async fn a_rate_limit_holds_all_back_and_costs_no_attempt(database: D
     for number in 0..50 {
         let _ = outbox.sale(sale(&format!("inv_{number}"))).await.unwrap();
     }
-    let limited = Does::Answers(429, Some("RATE_LIMIT_EXCEEDED"), Some(Duration::from_secs(60)));
+    let limited = Does::Answers(
+        429,
+        Some("RATE_LIMIT_EXCEEDED"),
+        Some(Duration::from_secs(60)),
+    );
     service.always(limited);
     let mut worker = build(worker(&outbox, &service).max_attempts(1));
     for _ in 0..30 {
         worker.drain().await.unwrap();
         let paused = outbox.paused().await.unwrap();
-        assert_eq!((paused[0].reason.as_str(), paused[0].status), ("rate_limit", Some(429)));
+        assert_eq!(
+            (paused[0].reason.as_str(), paused[0].status),
+            ("rate_limit", Some(429))
+        );
         let wait = paused[0].until.as_millis() - database.now();
         assert!((60 * SECOND..=66 * SECOND).contains(&wait), "{wait}");
         let calls = service.calls();
@@ -113,17 +129,28 @@ pub(crate) async fn a_rate_limit_holds_all_back_and_costs_no_attempt(database: D
         assert_eq!(service.calls(), calls, "it asked for a minute");
         database.pass(8 * SECOND);
     }
-    assert_eq!(service.calls(), 30, "one a minute, to see whether it is over");
+    assert_eq!(
+        service.calls(),
+        30,
+        "one a minute, to see whether it is over"
+    );
     service.always(Does::Takes);
     let report = worker.drain().await.unwrap();
-    assert_eq!((report.delivered, report.left(State::Dead)), (50, 0), "{report}");
+    assert_eq!(
+        (report.delivered, report.left(State::Dead)),
+        (50, 0),
+        "{report}"
+    );
     assert_eq!(outbox.paused().await.unwrap(), []);
 }
 
 pub(crate) async fn a_longer_wait_than_allowed_is_cut(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     let year = Duration::from_secs(365 * 24 * 3600);
-    service.then([Does::Answers(429, None, Some(year)), Does::Answers(503, None, Some(year))]);
+    service.then([
+        Does::Answers(429, None, Some(year)),
+        Does::Answers(503, None, Some(year)),
+    ]);
     let _ = outbox.sale(sale("inv_1")).await.unwrap();
     let mut worker = build(worker(&outbox, &service).max_retry_after(Duration::from_secs(60)));
     for calls in 1..=2 {
@@ -147,13 +174,26 @@ pub(crate) async fn a_wrong_key_pauses_loudly(database: Database) {
     worker.drain().await.unwrap();
     drop(logging);
     let logged = log.text();
-    assert!(logged.contains("ERROR") && logged.contains("refuses the API key"), "{logged}");
-    assert!(!logged.contains("example.com") && !logged.contains("inv_"), "{logged}");
+    assert!(
+        logged.contains("ERROR") && logged.contains("refuses the API key"),
+        "{logged}"
+    );
+    assert!(
+        !logged.contains("example.com") && !logged.contains("inv_"),
+        "{logged}"
+    );
 
     let paused = outbox.paused().await.unwrap();
-    let seen = (paused[0].destination.as_str(), paused[0].reason.as_str(), paused[0].code.as_deref());
+    let seen = (
+        paused[0].destination.as_str(),
+        paused[0].reason.as_str(),
+        paused[0].code.as_deref(),
+    );
     assert_eq!(seen, ("refport", "denied", Some("UNAUTHORIZED")));
-    assert_eq!((service.calls(), states(&outbox).await), (1, vec![(State::Waiting, 10)]));
+    assert_eq!(
+        (service.calls(), states(&outbox).await),
+        (1, vec![(State::Waiting, 10)])
+    );
     database.pass(4 * MINUTE);
     worker.drain().await.unwrap();
     assert_eq!(service.calls(), 1);
@@ -195,13 +235,19 @@ pub(crate) async fn a_pause_is_ended_by_hand(database: Database) {
 pub(crate) async fn poison_blocks_no_other(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     for number in 0..2000 {
-        let _ = outbox.sale(sale(&format!("inv_{number:04}"))).await.unwrap();
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:04}")))
+            .await
+            .unwrap();
     }
     service
         .with_invoice("inv_0000", Does::Answers(500, Some("INTERNAL_ERROR"), None))
         .with_invoice("inv_0001", Does::Panics)
         .with_invoice("inv_0700", Does::Breaks)
-        .with_invoice("inv_1999", Does::Answers(400, Some("VALIDATION_ERROR"), None));
+        .with_invoice(
+            "inv_1999",
+            Does::Answers(400, Some("VALIDATION_ERROR"), None),
+        );
     let unreadable = "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
         VALUES ('own:x', 'refport', 'nonsense', 0)";
     database.execute(unreadable).await;
@@ -257,7 +303,10 @@ pub(crate) async fn an_event_of_a_newer_version_waits_for_a_newer_worker(databas
         worker.drain().await.unwrap();
         database.pass(HOUR);
     }
-    assert_eq!((service.calls(), states(&outbox).await), (0, vec![(State::Waiting, 1)]));
+    assert_eq!(
+        (service.calls(), states(&outbox).await),
+        (0, vec![(State::Waiting, 1)])
+    );
 }
 
 // Leases.
@@ -266,7 +315,10 @@ pub(crate) async fn an_event_of_a_newer_version_waits_for_a_newer_worker(databas
 pub(crate) async fn a_lease_that_is_over_marks_nothing(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     let _ = outbox.sale(sale("inv_1")).await.unwrap();
-    service.then([Does::Waits, Does::Answers(400, Some("VALIDATION_ERROR"), None)]);
+    service.then([
+        Does::Waits,
+        Does::Answers(400, Some("VALIDATION_ERROR"), None),
+    ]);
     let (mut slow, mut quick) = (
         build(worker(&outbox, &service)),
         build(worker(&outbox, &service)),
@@ -281,7 +333,11 @@ pub(crate) async fn a_lease_that_is_over_marks_nothing(database: Database) {
     };
     let (report, ()) = tokio::join!(slow.drain(), test);
     assert_eq!(report.unwrap().lost, 1);
-    assert_eq!(states(&outbox).await, [(State::Dead, 1)], "as the holder marked it");
+    assert_eq!(
+        states(&outbox).await,
+        [(State::Dead, 1)],
+        "as the holder marked it"
+    );
 }
 
 /// Also where nobody has taken over yet.
@@ -349,7 +405,10 @@ pub(crate) async fn an_event_that_kills_its_workers_is_given_up(database: Databa
         kill(worker(&outbox, &service).max_attempts(3), &service).await;
         database.pass(121 * SECOND);
     }
-    let report = build(worker(&outbox, &service).max_attempts(3)).drain().await.unwrap();
+    let report = build(worker(&outbox, &service).max_attempts(3))
+        .drain()
+        .await
+        .unwrap();
     assert_eq!((report.dead, service.calls()), (1, 3));
     let dead = outbox.dead_letters(&Page::first()).await.unwrap();
     assert_eq!(dead[0].reason, "lease_lost");
@@ -370,7 +429,11 @@ pub(crate) async fn a_clock_that_jumps_back_prolongs_no_wait(database: Database)
     database.pass(-60 * 24 * HOUR);
 
     let report = build(worker(&outbox, &service)).drain().await.unwrap();
-    assert_eq!((report.delivered, report.left(State::Leased)), (2, 1), "{report}");
+    assert_eq!(
+        (report.delivered, report.left(State::Leased)),
+        (2, 1),
+        "{report}"
+    );
     // The longest lease there is.
     database.pass(10 * MINUTE);
     let report = build(worker(&outbox, &service)).drain().await.unwrap();
@@ -404,7 +467,10 @@ pub(crate) async fn a_clock_that_jumps_forward_loses_and_doubles_nothing(databas
 pub(crate) async fn a_day_without_the_service_costs_nothing(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     for number in 0..300 {
-        let _ = outbox.sale(sale(&format!("inv_{number:03}"))).await.unwrap();
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:03}")))
+            .await
+            .unwrap();
     }
     let mut worker = build(worker(&outbox, &service).max_attempts(1));
     service.always(Does::IsGone);
@@ -418,13 +484,21 @@ pub(crate) async fn a_day_without_the_service_costs_nothing(database: Database) 
     }
     let tried = service.calls();
     assert!((280..600).contains(&tried), "{tried} in a day");
-    assert_eq!(states(&outbox).await, [(State::Waiting, 300)], "nobody is given up");
+    assert_eq!(
+        states(&outbox).await,
+        [(State::Waiting, 300)],
+        "nobody is given up"
+    );
 
     service.always(Does::Takes);
     service.watch_for_herds();
     database.pass(6 * MINUTE);
     let report = worker.drain().await.unwrap();
-    assert_eq!((report.delivered, report.left(State::Delivered)), (300, 300), "{report}");
+    assert_eq!(
+        (report.delivered, report.left(State::Delivered)),
+        (300, 300),
+        "{report}"
+    );
     assert!(!service.saw_a_herd(), "it opens with each success");
     assert!(service.most_at_once() > 30, "and comes to its speed");
 }
@@ -445,7 +519,10 @@ async fn run_until(
 pub(crate) async fn a_worker_that_stops_finishes_what_it_began(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     for number in 0..100 {
-        let _ = outbox.sale(sale(&format!("inv_{number:02}"))).await.unwrap();
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:02}")))
+            .await
+            .unwrap();
     }
     service.always(Does::Waits);
     service.let_go(10);
@@ -460,7 +537,11 @@ pub(crate) async fn a_worker_that_stops_finishes_what_it_began(database: Databas
         service.let_go(100);
     })
     .await;
-    assert_eq!((report.delivered, report.cut_off), (service.calls() as u64, 0), "{report}");
+    assert_eq!(
+        (report.delivered, report.cut_off),
+        (service.calls() as u64, 0),
+        "{report}"
+    );
     assert!(report.delivered < 100, "{report}");
     let left = (report.left(State::Waiting), report.left(State::Leased));
     assert_eq!(left, (100 - report.delivered, 0), "given back");
@@ -477,6 +558,7 @@ pub(crate) async fn a_worker_that_stops_waits_no_longer_than_it_may(database: Da
     for invoice in ["inv_0", "inv_1"] {
         let _ = outbox.sale(sale(invoice)).await.unwrap();
     }
+    database.pass(SECOND);
     let _ = outbox.add(uncertain()).await.unwrap();
     let builder = worker(&outbox, &service).stop_within(Duration::from_millis(20));
     let report = run_until(build(builder), async |stop| {
@@ -484,10 +566,17 @@ pub(crate) async fn a_worker_that_stops_waits_no_longer_than_it_may(database: Da
         drop(stop);
     })
     .await;
-    assert_eq!((report.delivered, report.cut_off, report.dead), (1, 2, 1), "{report}");
+    assert_eq!(
+        (report.delivered, report.cut_off, report.dead),
+        (1, 2, 1),
+        "{report}"
+    );
     assert_eq!(report.left(State::Leased), 0, "{report}");
     let dead = outbox.dead_letters(&Page::first()).await.unwrap();
-    assert_eq!((dead[0].reason.as_str(), dead[0].key.as_str()), ("unclear", "own:order 1"));
+    assert_eq!(
+        (dead[0].reason.as_str(), dead[0].key.as_str()),
+        ("unclear", "own:order 1")
+    );
     service.always(Does::Takes);
     let report = build(worker(&outbox, &service)).drain().await.unwrap();
     assert_eq!((report.delivered, report.left(State::Delivered)), (1, 2));
@@ -497,13 +586,20 @@ pub(crate) async fn what_is_enqueued_while_nobody_works_is_delivered_later(datab
     let (outbox, service) = (database.outbox(), Service::refport());
     for number in 0..3 {
         let invoice = format!("inv_{number}");
-        let enqueued = database.order(&outbox, &invoice, sale(&invoice), true).await;
+        let enqueued = database
+            .order(&outbox, &invoice, sale(&invoice), true)
+            .await;
         assert_eq!(enqueued.unwrap(), Enqueued::New);
         database.pass(24 * HOUR);
     }
-    let report = build(worker(&outbox, &service)).drain().await.unwrap();
+    let builder = worker(&outbox, &service).concurrency(1);
+    let report = build(builder).drain().await.unwrap();
     assert_eq!(report.delivered, 3);
-    assert_eq!(service.counted("invoiceId"), ["inv_0", "inv_1", "inv_2"], "the oldest first");
+    assert_eq!(
+        service.counted("invoiceId"),
+        ["inv_0", "inv_1", "inv_2"],
+        "the oldest first"
+    );
 }
 
 /// What is logged on this thread.

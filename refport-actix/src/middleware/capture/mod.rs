@@ -268,6 +268,13 @@ pub struct CaptureService<S> {
 }
 
 impl<S> CaptureService<S> {
+    /// Whether it is plain that there is nothing to do, as about most requests.
+    fn passes(&self, request: &ServiceRequest) -> bool {
+        let CaptureMiddleware { rules, gate } = &self.middleware;
+        let headers = Headers(request.headers());
+        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), &headers)
+    }
+
     fn decide(&self, request: &ServiceRequest) -> Option<Captured> {
         let CaptureMiddleware { rules, gate } = &self.middleware;
         let headers = Headers(request.headers());
@@ -283,10 +290,13 @@ impl<S> CaptureService<S> {
     }
 
     #[cold]
-    fn capture<B>(&self, request: ServiceRequest, captured: Captured) -> CaptureFuture<S::Future, B>
+    fn capture<B>(&self, request: ServiceRequest) -> CaptureFuture<S::Future, B>
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>>,
     {
+        let Some(captured) = self.decide(&request) else {
+            return CaptureFuture::new(self.inner.call(request), None);
+        };
         let name = self.middleware.rules.name();
         if is_denied(&request.extensions(), name) {
             return CaptureFuture::new(self.inner.call(request), None);
@@ -321,9 +331,10 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        match self.decide(&request) {
-            None => CaptureFuture::new(self.inner.call(request), None),
-            Some(captured) => self.capture(request, captured),
+        if self.passes(&request) {
+            CaptureFuture::new(self.inner.call(request), None)
+        } else {
+            self.capture(request)
         }
     }
 }
@@ -347,7 +358,7 @@ impl RequestHeaders for Headers<'_> {
     }
 
     fn global_privacy_control(&self) -> bool {
-        const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-        self.0.get(SEC_GPC).is_some_and(|value| value == "1")
+        static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+        self.0.get(&SEC_GPC).is_some_and(|value| value == "1")
     }
 }

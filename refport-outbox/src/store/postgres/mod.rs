@@ -7,7 +7,8 @@ use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 
 use self::hint::Listener;
 use super::{
-    Backend, Claim, Claimed, Mark, NewRow, Settle, Turn, Turned, Work, migrate::{migrator, run},
+    Backend, Claim, Claimed, Mark, NewRow, Settle, Turn, Turned, Work,
+    migrate::{migrator, run},
     sealed::Connection,
 };
 use crate::{
@@ -176,7 +177,12 @@ impl Backend for Postgres {
             rows.iter()
                 .map(|row| {
                     let state = State::of(row.try_get(1)?);
-                    Ok(Count::new(row.try_get(0)?, state, row.try_get(2)?, row.try_get(3)?))
+                    Ok(Count::new(
+                        row.try_get(0)?,
+                        state,
+                        row.try_get(2)?,
+                        row.try_get(3)?,
+                    ))
                 })
                 .collect()
         })
@@ -265,7 +271,11 @@ impl Connection for PgConnection {
         let written = sqlx::query(MANY)
             .bind(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &*row.destination).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.payload.as_str()).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| row.payload.as_str())
+                    .collect::<Vec<_>>(),
+            )
             .bind(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
             .fetch_all(&mut *self)
             .await?;
@@ -277,11 +287,7 @@ impl Connection for PgConnection {
         super::fresh(rows, &written, |row| Ok((row.try_get(0)?, row.try_get(1)?)))
     }
 
-    async fn find(
-        &mut self,
-        key: &str,
-        destination: &str,
-    ) -> Result<Option<String>, StoreError> {
+    async fn find(&mut self, key: &str, destination: &str) -> Result<Option<String>, StoreError> {
         const FIND: &str =
             "SELECT payload FROM refport_outbox_events WHERE key = $1 AND destination = $2";
         Ok(sqlx::query_scalar(FIND)

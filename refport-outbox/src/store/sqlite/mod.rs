@@ -10,7 +10,8 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use self::group::Group;
 use super::{
-    Backend, Claim, Claimed, NewRow, Settle, Turn, Turned, Work, migrate::{migrator, run},
+    Backend, Claim, Claimed, NewRow, Settle, Turn, Turned, Work,
+    migrate::{migrator, run},
     sealed::Connection,
 };
 use crate::{
@@ -225,7 +226,12 @@ impl Backend for Sqlite {
             rows.iter()
                 .map(|row| {
                     let state = State::of(row.try_get(1)?);
-                    Ok(Count::new(row.try_get(0)?, state, row.try_get(2)?, row.try_get(3)?))
+                    Ok(Count::new(
+                        row.try_get(0)?,
+                        state,
+                        row.try_get(2)?,
+                        row.try_get(3)?,
+                    ))
                 })
                 .collect()
         })
@@ -321,11 +327,7 @@ impl Connection for SqliteConnection {
         super::fresh(rows, &written, |row| Ok((row.try_get(0)?, row.try_get(1)?)))
     }
 
-    async fn find(
-        &mut self,
-        key: &str,
-        destination: &str,
-    ) -> Result<Option<String>, StoreError> {
+    async fn find(&mut self, key: &str, destination: &str) -> Result<Option<String>, StoreError> {
         const FIND: &str = "SELECT payload FROM refport_outbox_events
                 WHERE key = ?1 AND destination = ?2
             UNION ALL SELECT payload FROM refport_outbox_deliveries
@@ -416,8 +418,14 @@ async fn settle(
     }
     let mut marked = 0;
     for (statement, values) in [
-        (DELIVERED, (!delivered.is_empty()).then(|| serde_json::to_string(&delivered))),
-        (OTHER, (!other.is_empty()).then(|| serde_json::to_string(&other))),
+        (
+            DELIVERED,
+            (!delivered.is_empty()).then(|| serde_json::to_string(&delivered)),
+        ),
+        (
+            OTHER,
+            (!other.is_empty()).then(|| serde_json::to_string(&other)),
+        ),
     ] {
         if let Some(values) = values {
             let done = sqlx::query(statement)
