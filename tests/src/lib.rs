@@ -23,7 +23,7 @@ pub use self::{
     visitor::Visitor,
 };
 
-/// Its example compiles and holds.
+// The example of that page compiles and holds.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/FRAMEWORKS.md")]
 mod frameworks {}

@@ -112,7 +112,7 @@ fn cookies(count: usize, click_id: Option<usize>, bytes: usize) -> Vec<String> {
         pairs[place] = pair("refp_id", CLICK_ID);
     }
     let taken: usize = pairs.iter().map(|pair| pair.len() + 2).sum();
-    let mut values = Values(0x1234_5678_9abc_def1);
+    let mut values = Values(88_172_645_463_325_252);
     let mut left = bytes + 2 - taken;
     let mut open = count - usize::from(click_id.is_some());
     for (place, pair) in pairs.iter_mut().enumerate() {
@@ -169,15 +169,16 @@ impl Values {
         self.next() as usize % bound.max(1)
     }
 
-    /// Digits and dots, hexadecimal, escaped JSON, or what base64 makes for URLs.
+    /// Numbers, hexadecimal, JSON, or what base64 makes: all but hexadecimal with escapes, as long
+    /// cookies have them.
     fn of(&mut self, length: usize) -> String {
-        const DIGITS: &str = "0 1 2 3 4 5 6 7 8 9 .";
+        const NUMBERS: &str = "0 1 2 3 4 5 6 7 8 9 . %7C";
         const HEX: &str = "0 1 2 3 4 5 6 7 8 9 a b c d e f -";
         const JSON: &str = "%7B %7D %22 %3A %2C a b d e i l n o r s t u 0 1 2 3";
         const BASE64: &str = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z \
                               a b c d e f g h i j k l m n o p q r s t u v w x y z \
-                              0 1 2 3 4 5 6 7 8 9 - _";
-        let kind = [DIGITS, HEX, JSON, BASE64][self.below(4)];
+                              0 1 2 3 4 5 6 7 8 9 - _ %3D";
+        let kind = [NUMBERS, HEX, JSON, BASE64][self.below(4)];
         let pieces: Vec<&str> = kind.split(' ').collect();
         let mut value = String::new();
         while value.len() + 3 <= length {

@@ -106,10 +106,14 @@ impl Scanner {
         accept: impl Fn(&[u8]) -> Option<T> + Copy,
     ) -> Option<T> {
         let at = find(header)?;
-        match self.at(header, at, accept) {
-            None => self.search_on(header, at, find, accept),
-            found => found,
+        let before = header[..at].last().unwrap_or(&b';');
+        let after = header.get(at + self.name.len())?;
+        if may_part(*before, *after)
+            && let Some(found) = self.at(header, at, accept)
+        {
+            return Some(found);
         }
+        self.search_on(header, at, find, accept)
     }
 
     /// Goes on after `at`, where it was not, from one place to the next.
