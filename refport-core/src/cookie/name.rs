@@ -67,7 +67,7 @@ impl CookieName {
     }
 
     /// Makes this the cookie of the default program: the one whose ID layers leave as a plain
-    /// [`ClickId`] in a request's extensions, where the extractors look.
+    /// [`ClickId`](crate::ClickId) in a request's extensions, where the extractors look.
     ///
     /// `refp_id` is that already. Say it of a name of your own when it *replaces* `refp_id` on
     /// your site; leave it when it serves a second program, whose IDs stand in
