@@ -24,7 +24,7 @@ async fn capture_layer_in_a_browser() {
         plain: serve(CaptureLayer::new()).await,
         https: serve_tls(CaptureLayer::new()).await,
         http_only: serve(CaptureLayer::new().http_only(true)).await,
-        clean_url: serve(CaptureLayer::new().clean_url(false)).await,
+        clean_url: serve(CaptureLayer::new().clean_url(true)).await,
         consent: serve(gate).await,
     };
     capture_in_a_browser(&sites).await.unwrap();
