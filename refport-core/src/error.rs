@@ -26,10 +26,15 @@ pub enum Error {
     /// The service accepted the request, but its answer makes no sense.
     #[error(transparent)]
     Decode(DecodeError),
+    /// An outbox that stands behind an adapter's `Track` has not stored the report, and nothing
+    /// was sent.
+    #[error(transparent)]
+    Queue(QueueError),
 }
 
 impl Error {
-    /// Whether the same call may succeed later: the service was busy, broken or out of reach.
+    /// Whether the same call may succeed later: the service, or the database of an outbox, was
+    /// busy, broken or out of reach.
     ///
     /// It does not say that a repeat is safe: give a sale its invoice ID, so that it counts once.
     #[must_use]
@@ -38,6 +43,7 @@ impl Error {
             Self::Invalid(_) | Self::NothingToReport(_) | Self::Decode(_) => false,
             Self::Api(error) => matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Server),
             Self::Transport(_) => true,
+            Self::Queue(error) => error.is_retryable(),
         }
     }
 
@@ -347,5 +353,59 @@ impl DecodeError {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
+    }
+}
+
+/// A queue has not stored a report, so it is not delivered either: of an outbox behind an adapter's
+/// `Track`, or of a queue of your own. The queue's own error is the
+/// [`source`](StdError::source).
+///
+/// Where the report was to be written with an order, in one transaction, an order that is committed
+/// all the same is one that nobody is paid for. After [`is_retryable`](Self::is_retryable) roll it
+/// back and try both again, as after any failure of the database: a report that was stored after
+/// all is not stored twice. Otherwise the report itself is at fault, and no repeat helps.
+#[derive(Debug, thiserror::Error)]
+#[error("the report was not stored for delivery")]
+pub struct QueueError {
+    is_retryable: bool,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl QueueError {
+    /// The queue does not take this report, now or later: it contradicts one that is stored, for
+    /// one, or there is no queue.
+    pub fn refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            is_retryable: false,
+            source: source.into(),
+        }
+    }
+
+    /// The queue could not be written.
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            is_retryable: true,
+            source: source.into(),
+        }
+    }
+
+    /// Whether the same report may be stored later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        self.is_retryable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_stored_says_whether_to_try_again() {
+        let full = Error::Queue(QueueError::unavailable("the disk is full"));
+        assert!(full.is_retryable() && !full.is_timeout());
+        assert_eq!(full.to_string(), "the report was not stored for delivery");
+        assert_eq!(full.source().unwrap().to_string(), "the disk is full");
+        assert!(!Error::Queue(QueueError::refused("it contradicts another")).is_retryable());
     }
 }

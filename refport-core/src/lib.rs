@@ -61,5 +61,5 @@ pub use crate::{
         BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Partli, PartliBuilder,
         PartliTrack, Refport, RefportBuilder, Track, Transport,
     },
-    error::{ApiError, DecodeError, Error, ErrorKind, TransportError},
+    error::{ApiError, DecodeError, Error, ErrorKind, QueueError, TransportError},
 };

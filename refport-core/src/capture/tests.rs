@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, header::COOKIE};
+use http::{HeaderMap, HeaderName};
 
 use super::*;
 use crate::{ClickId, CookieName, consent::Consent};
@@ -343,7 +343,11 @@ fn only_a_signed_click_is_kept() {
     assert!(first.set_cookies()[1].contains("; HttpOnly; "), "{first:?}");
 
     let second = returning(&first, "refp_id=clk_2");
-    let cookies: Vec<_> = second.headers.get_all(COOKIE).into_iter().collect();
+    let cookies: Vec<_> = second
+        .headers
+        .get_all(http::header::COOKIE)
+        .into_iter()
+        .collect();
     assert!(keys.is_signed(&CookieName::REFPORT, &"clk_1".parse().unwrap(), cookies));
     assert_eq!(seen(&second.decided(&rules)), None, "the first click stays");
 

@@ -93,6 +93,7 @@ fn outcome_of(error: &Error) -> &'static str {
         Error::Decode(_) => "unreadable",
         Error::Transport(error) if error.is_timeout() => "timeout",
         Error::Transport(_) => "unreachable",
+        Error::Queue(_) => "queue",
         Error::Api(error) => match error.kind() {
             ErrorKind::Auth => "auth",
             ErrorKind::Validation => "validation",

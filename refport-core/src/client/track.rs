@@ -38,7 +38,7 @@ impl Track {
     pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
         lead.check().map_err(Error::Invalid)?;
         let lead = lead.for_refport();
-        let repeat = if self.endpoint.settings().repeat_leads {
+        let repeat = if self.repeats_leads() {
             Repeat::Always
         } else {
             Repeat::IfUnseen
@@ -46,6 +46,11 @@ impl Track {
         let call = Call::new("track.lead", &self.lead, &lead, repeat);
         drop(lead);
         self.endpoint.post(call).await
+    }
+
+    /// Whether the service is known to count a repeated lead once.
+    pub(crate) fn repeats_leads(&self) -> bool {
+        self.endpoint.settings().repeat_leads
     }
 
     /// Reports a purchase: `POST /api/track/sale`.

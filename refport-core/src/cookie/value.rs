@@ -1,6 +1,7 @@
 //! From a cookie's value to the click ID in it.
 
 use arrayvec::ArrayVec;
+use memchr::memchr;
 use percent_encoding::percent_decode;
 
 use crate::ClickId;
@@ -13,9 +14,13 @@ pub(super) fn click_id(value: &[u8]) -> Option<ClickId> {
     ClickId::from_unescaped(value).or_else(|| decoded(value))
 }
 
+/// What is long, or malformed, or has escapes. A header may be made of such values.
 #[cold]
 fn decoded(value: &[u8]) -> Option<ClickId> {
-    ClickId::from_bytes(&decode(value)?).ok()
+    match memchr(b'%', value) {
+        Some(_) => ClickId::from_bytes(&decode(value)?).ok(),
+        None => ClickId::from_bytes(value).ok(),
+    }
 }
 
 fn unquote(value: &[u8]) -> &[u8] {

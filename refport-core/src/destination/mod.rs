@@ -109,6 +109,13 @@ pub trait Destination: Send + Sync {
         false
     }
 
+    /// Whether it counts a repeated lead once, as it should count a sale by its invoice ID: then an
+    /// outbox sends one again whose first attempt may have arrived. By default it does not, and
+    /// such a lead is not sent again.
+    fn counts_leads_once(&self) -> bool {
+        false
+    }
+
     /// Reports a sign-up.
     ///
     /// # Errors
@@ -137,6 +144,10 @@ impl<D: Destination + ?Sized> Destination for Box<D> {
         (**self).needs_click()
     }
 
+    fn counts_leads_once(&self) -> bool {
+        (**self).counts_leads_once()
+    }
+
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
         (**self).report_lead(lead)
     }
@@ -157,6 +168,10 @@ impl<D: Destination + ?Sized> Destination for Arc<D> {
 
     fn needs_click(&self) -> bool {
         (**self).needs_click()
+    }
+
+    fn counts_leads_once(&self) -> bool {
+        (**self).counts_leads_once()
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {

@@ -45,6 +45,10 @@ impl<D: Destination> Destination for Program<D> {
         self.destination.needs_click()
     }
 
+    fn counts_leads_once(&self) -> bool {
+        self.destination.counts_leads_once()
+    }
+
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
         self.destination.report_lead(lead)
     }

@@ -3,7 +3,9 @@
 use super::{Destination, Reporting};
 use crate::{CookieName, Lead, Partli, Refport, Sale};
 
-/// By the name `refport` and the cookie `refp_id`. It counts nothing without a click.
+/// By the name `refport` and the cookie `refp_id`. It counts nothing without a click, and a repeated
+/// lead once where the client was told so by
+/// [`repeat_leads`](crate::ClientBuilder::repeat_leads): the service documents no key for one.
 impl Destination for Refport {
     fn name(&self) -> &'static str {
         "refport"
@@ -17,6 +19,10 @@ impl Destination for Refport {
         true
     }
 
+    fn counts_leads_once(&self) -> bool {
+        self.track.repeats_leads()
+    }
+
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
         Box::pin(async { Ok(self.track.report_lead(lead).await?.map(Into::into)) })
     }
@@ -27,7 +33,9 @@ impl Destination for Refport {
 }
 
 /// By the name `partli` and the cookie `pref_cid`. It takes reports without a click, which it may
-/// attribute by the customer.
+/// attribute by the customer. It counts a repeated lead once, by the `externalId` that it requires:
+/// <https://partli.app/docs/api-reference/authentication> says that a repeat has no effect and is
+/// answered with the first event's ID.
 impl Destination for Partli {
     fn name(&self) -> &'static str {
         "partli"
@@ -35,6 +43,10 @@ impl Destination for Partli {
 
     fn cookie_name(&self) -> CookieName {
         Self::COOKIE_NAME
+    }
+
+    fn counts_leads_once(&self) -> bool {
+        true
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {

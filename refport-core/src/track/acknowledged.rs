@@ -11,6 +11,7 @@ use crate::{ApiError, Error, ErrorKind};
 /// | what came of the report | acknowledged |
 /// |---|---|
 /// | [`Outcome::Accepted`], and the plain answer of a client's call | yes |
+/// | [`Outcome::Queued`]: stored, once the transaction it is in is committed | yes |
 /// | [`NothingToReport::NoLink`]: the click belongs to no link, and never will | yes |
 /// | [`NothingToReport::NotAttributed`]: the service took it, and its click pays nobody | yes |
 /// | [`NothingToReport::NoClick`]: nothing was sent | no |
@@ -22,6 +23,7 @@ use crate::{ApiError, Error, ErrorKind};
 /// | accepted with an answer that cannot be read (`Error::Decode`) | yes |
 /// | no answer (`Error::Transport`) | no |
 /// | not sent (`Error::Invalid`) | no |
+/// | not stored (`Error::Queue`) | no |
 ///
 /// Implement it for what a queue of your own answers, once it has stored the report for good.
 ///
@@ -50,7 +52,7 @@ impl<T: Acknowledged, E: Acknowledged> Acknowledged for Result<T, E> {
 impl<T> Acknowledged for Outcome<T> {
     fn is_acknowledged(&self) -> bool {
         match self {
-            Self::Accepted(_) => true,
+            Self::Accepted(_) | Self::Queued => true,
             Self::NothingToReport(why) => why.is_acknowledged(),
         }
     }
@@ -124,6 +126,13 @@ mod tests {
     }
 
     #[test]
+    fn stored() {
+        let queued = Outcome::<u8>::Queued;
+        assert!(queued.is_acknowledged());
+        assert_eq!(queued.map(u32::from), Outcome::Queued);
+    }
+
+    #[test]
     fn the_click_belongs_to_no_link() {
         assert!(nothing(NothingToReport::NoLink).is_acknowledged());
         let by_the_client: Option<LeadResponse> = None;
@@ -146,7 +155,7 @@ mod tests {
         use http::StatusCode;
 
         use super::*;
-        use crate::{DecodeError, Sale, TransportError};
+        use crate::{DecodeError, QueueError, Sale, TransportError};
 
         fn is_acknowledged(error: Error) -> bool {
             Err::<Outcome<SaleResponse>, _>(error).is_acknowledged()
@@ -183,6 +192,12 @@ mod tests {
             assert!(!is_acknowledged(invalid));
             let free = Error::NothingToReport(NothingToReport::ZeroAmount);
             assert!(!is_acknowledged(free));
+        }
+
+        #[test]
+        fn not_stored() {
+            let full = Error::Queue(QueueError::unavailable("the disk is full"));
+            assert!(!is_acknowledged(full));
         }
     }
 }

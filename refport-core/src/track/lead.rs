@@ -120,6 +120,30 @@ impl Lead {
         self
     }
 
+    /// The click that it is attributed by, where it has one.
+    #[must_use]
+    pub const fn click(&self) -> Option<&ClickId> {
+        self.click_id.as_ref()
+    }
+
+    /// What happened, as in `Sign Up`.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        &self.event_name
+    }
+
+    /// Your own ID of the customer.
+    #[must_use]
+    pub fn customer(&self) -> &str {
+        &self.customer_external_id
+    }
+
+    /// The [`external_id`](Self::external_id) that was given. `None` where the client makes one.
+    #[must_use]
+    pub fn external_key(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
     /// Without what Refport does not know: `externalId` makes a body Partli's.
     #[cfg(feature = "client")]
     pub(crate) fn for_refport(mut self) -> Self {
@@ -255,6 +279,16 @@ mod tests {
             least,
             json!({ "eventName": "Sign Up", "customerExternalId": "user_001" })
         );
+    }
+
+    #[test]
+    fn reads_as_it_was_set() {
+        let lead = Lead::new(id(), "Sign Up", "user_001");
+        assert_eq!(lead.click(), Some(&id()));
+        assert_eq!((lead.event(), lead.customer()), ("Sign Up", "user_001"));
+        assert_eq!(lead.external_key(), None);
+        assert_eq!(lead.external_id("own").external_key(), Some("own"));
+        assert_eq!(Lead::without_click("Sign Up", "user_001").click(), None);
     }
 
     #[test]

@@ -27,10 +27,12 @@ pub use self::{
 /// More outcomes come as more ways of delivery do, so match with a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use]
 pub enum Outcome<T> {
     /// The service took it and answered this.
     Accepted(T),
+    /// An outbox stands behind the `Track`: it has stored it, now or before, and delivers it later.
+    /// Where it was written into a transaction of yours, it is stored once that is committed.
+    Queued,
     /// There was nothing to count, which is no failure.
     NothingToReport(NothingToReport),
 }
@@ -40,6 +42,7 @@ impl<T> Outcome<T> {
     pub fn map<U>(self, answer: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {
             Self::Accepted(was) => Outcome::Accepted(answer(was)),
+            Self::Queued => Outcome::Queued,
             Self::NothingToReport(why) => Outcome::NothingToReport(why),
         }
     }

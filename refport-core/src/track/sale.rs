@@ -146,6 +146,42 @@ impl Sale {
         self
     }
 
+    /// The click that it is attributed by, where it has one.
+    #[must_use]
+    pub const fn click(&self) -> Option<&ClickId> {
+        self.click_id.as_ref()
+    }
+
+    /// Your own ID of the customer.
+    #[must_use]
+    pub fn customer(&self) -> &str {
+        &self.customer_external_id
+    }
+
+    /// The amount, in the currency's smallest unit.
+    #[must_use]
+    pub const fn amount(&self) -> i64 {
+        self.amount
+    }
+
+    /// The currency, as it was given. `None` leaves it to the service.
+    #[must_use]
+    pub fn currency_code(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
+    /// What happened. `None` leaves it to the service.
+    #[must_use]
+    pub fn event(&self) -> Option<&str> {
+        self.event_name.as_deref()
+    }
+
+    /// Your own ID of the invoice or order, by which it counts once.
+    #[must_use]
+    pub fn invoice(&self) -> Option<&str> {
+        self.invoice_id.as_deref()
+    }
+
     /// Whether the amount is zero: a trial or a full discount, nothing that can be reported.
     #[must_use]
     pub const fn is_zero(&self) -> bool {
@@ -405,6 +441,30 @@ mod tests {
         assert_eq!(
             least,
             json!({ "customerExternalId": "user_001", "amount": 1 })
+        );
+    }
+
+    #[test]
+    fn reads_as_it_was_set() {
+        let sale = Sale::new(id(), "user_001", 4900)
+            .currency("eur")
+            .event_name("Renewal")
+            .invoice_id("inv_001");
+        assert_eq!(sale.click(), Some(&id()));
+        assert_eq!((sale.customer(), sale.amount()), ("user_001", 4900));
+        assert_eq!(
+            (sale.currency_code(), sale.event(), sale.invoice()),
+            (Some("eur"), Some("Renewal"), Some("inv_001"))
+        );
+        let least = Sale::without_click("user_001", 1);
+        assert_eq!(
+            (
+                least.click(),
+                least.currency_code(),
+                least.event(),
+                least.invoice()
+            ),
+            (None, None, None, None)
         );
     }
 

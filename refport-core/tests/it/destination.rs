@@ -178,6 +178,7 @@ async fn the_services_are_destinations_without_their_type() {
     assert_eq!(one.cookie_name(), CookieName::REFPORT);
     assert_eq!(two.cookie_name(), CookieName::PARTLI);
     assert!(one.needs_click() && !two.needs_click());
+    assert!(!one.counts_leads_once() && two.counts_leads_once());
 
     let with_click = sale().click_id(Some(id("clk_1")));
     let Ok(Outcome::Accepted(reported)) = one.report_sale(with_click).await else {
@@ -364,6 +365,18 @@ async fn two_programs_of_one_service_are_kept_apart() {
     assert_eq!(bodies(&second)[0]["clickId"], "clk_2");
     programs.report_lead(lead(), &clicks).await;
     assert_eq!(bodies(&second)[1]["clickId"], "clk_2");
+}
+
+#[test]
+fn a_service_that_counts_a_repeated_lead_once_says_so_under_every_name() {
+    let script = Scripted::new([]);
+    let builder = Refport::builder("rk_test").transport(script);
+    let own = builder.repeat_leads(true).build().unwrap();
+    let program = Program::new("resellers", CookieName::REFPORT, own);
+    assert!(program.counts_leads_once());
+    let shared: Arc<dyn Destination> = Arc::new(program);
+    assert!(Arc::clone(&shared).counts_leads_once());
+    assert!((Box::new(shared) as Box<dyn Destination>).counts_leads_once());
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::Outbox;
 /// | setting | default | what it is |
 /// |---|---|---|
 /// | [`deliver_to`](Self::deliver_to) | | where to; at least one |
-/// | [`repeat_leads_to`](Self::repeat_leads_to) | none | who counts a repeated lead once |
+/// | [`repeat_leads_to`](Self::repeat_leads_to) | who says so | who counts a repeated lead once |
 /// | [`concurrency`](Self::concurrency) | 64 | deliveries on their way at once, to each destination |
-/// | [`batch`](Self::batch) | 256 | events claimed ahead at most |
+/// | [`batch`](Self::batch) | 1,024 | events claimed ahead at most |
 /// | [`lease`](Self::lease) | 2 min | how long others leave a claimed event alone |
 /// | [`delivery_timeout`](Self::delivery_timeout) | 35 s | for one delivery |
 /// | [`poll`](Self::poll) | 1 s | how often an idle worker looks |
@@ -55,9 +55,10 @@ impl WorkerBuilder {
         self
     }
 
-    /// Says that the destination of this name counts a repeated lead once, as `refport-server` and
-    /// Partli do. For others, a lead that perhaps arrived becomes a dead letter, and is not sent
-    /// again by itself.
+    /// Says that the destination of this name counts a repeated lead once, though it does not
+    /// [say so itself](Destination::counts_leads_once), as Partli's client does and that of a
+    /// `refport-server` with `repeat_leads`. For others, a lead that perhaps arrived becomes a dead
+    /// letter, and is not sent again by itself.
     pub fn repeat_leads_to(mut self, destination: impl Into<String>) -> Self {
         self.repeat_leads_to.push(destination.into());
         self
@@ -151,7 +152,8 @@ impl WorkerBuilder {
             return Err(BuildError::Unknown(unknown.clone()));
         }
         let lanes = self.destinations.iter().zip(0..).map(|(to, number)| {
-            let leads = self.repeat_leads_to.iter().any(|name| name == to.name());
+            let told = self.repeat_leads_to.iter().any(|name| name == to.name());
+            let leads = told || to.counts_leads_once();
             Lane::new(
                 self.outbox.clone(),
                 Arc::clone(to),
@@ -194,4 +196,63 @@ pub enum BuildError {
     /// A setting is out of bounds.
     #[error("{0}")]
     Setting(&'static str),
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use refport_core::{
+        Lead, Refport,
+        test_util::{Answer, Recorder},
+    };
+
+    use super::*;
+    use crate::{Report, Target};
+
+    const SOON: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(2));
+
+    /// What becomes of a lead whose first answer is lost.
+    async fn lose_an_answer(
+        target: Target,
+        settings: impl FnOnce(WorkerBuilder, &Recorder) -> WorkerBuilder,
+    ) -> Report {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path().join("outbox.db")).await;
+        let outbox = outbox.unwrap().destinations([target]);
+        let click_id: refport_core::ClickId = "clk_1".parse().unwrap();
+        let lead = Lead::new(click_id, "Sign Up", "user_001");
+        let _ = outbox.lead(lead).await.unwrap();
+
+        let recorder = Recorder::new();
+        // All attempts of the first delivery.
+        recorder.answer_in_order([Answer::cut_body(), Answer::cut_body(), Answer::cut_body()]);
+        let worker = settings(outbox.worker().backoff(SOON.0, SOON.1), &recorder);
+        let mut worker = worker.build().unwrap();
+        let mut report = worker.drain().await.unwrap();
+        while report.delivered + report.dead == 0 {
+            tokio::time::sleep(SOON.1).await;
+            report = worker.drain().await.unwrap();
+        }
+        report
+    }
+
+    fn once(recorder: &Recorder) -> Refport {
+        let client = Refport::builder("rk_test").transport(recorder.clone());
+        client.max_attempts(1).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lead_is_repeated_to_who_counts_it_once() {
+        let partli = lose_an_answer(Target::partli(), |worker, recorder| {
+            worker.deliver_to(recorder.partli())
+        });
+        assert_eq!(partli.await.delivered, 1, "it says so itself");
+        let silent = lose_an_answer(Target::refport(), |worker, recorder| {
+            worker.deliver_to(once(recorder))
+        });
+        assert_eq!(silent.await.dead, 1, "it does not");
+        let told = lose_an_answer(Target::refport(), |worker, recorder| {
+            worker.deliver_to(once(recorder)).repeat_leads_to("refport")
+        });
+        assert_eq!(told.await.delivered, 1, "the worker was told");
+    }
 }
