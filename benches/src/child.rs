@@ -105,7 +105,16 @@ impl Server {
     ///
     /// When it does not start.
     pub fn start(role: &str) -> anyhow::Result<Self> {
-        let mut child = this(&[role])?
+        Self::start_with(&[role])
+    }
+
+    /// [`start`](Self::start) with more than a role. What is no server prints another first line.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn start_with(arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut child = this(arguments)?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -147,4 +156,27 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How often a program, in another role of this one, makes one of these system calls, or `None`
+/// where there is no strace.
+///
+/// # Errors
+///
+/// When the program fails, or strace may not look at it.
+pub fn system_calls(calls: &str, arguments: &[&str]) -> anyhow::Result<Option<u64>> {
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-e", "signal=none", "-e"])
+        .arg(format!("trace={calls}"))
+        .arg(env::current_exe()?)
+        .args(arguments)
+        .output();
+    let Ok(output) = output else { return Ok(None) };
+    let log = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "strace: {log}");
+    // A call that another thread interrupts is told in two lines.
+    let begun = log
+        .lines()
+        .filter(|line| line.contains('(') && !line.contains("resumed>"));
+    Ok(Some(begun.count() as u64))
 }

@@ -93,7 +93,7 @@ fn row(
     let payload = event.to_payload().map_err(EnqueueError::Invalid)?;
     let key = match own_key {
         Some(key) => key,
-        None => key::of(&event, &payload)?,
+        None => key::of(&event)?,
     };
     Ok(NewRow {
         key,
@@ -200,6 +200,9 @@ pub(crate) async fn write_one<C: Connection + ?Sized>(
     entry: Prepared,
     notify: bool,
 ) -> Result<Result<Enqueued, EnqueueError>, StoreError> {
-    let mut outcomes = write(connection, &[Arc::new(entry)], notify).await?;
-    Ok(outcomes.pop().unwrap_or(Ok(Enqueued::Duplicate)))
+    let rows: Vec<&NewRow> = entry.rows.iter().collect();
+    let fresh = connection.insert(&rows, notify).await?;
+    let outcome = compare(connection, &entry, &fresh).await?;
+    crate::observe::enqueued(entry.kind, &outcome);
+    Ok(outcome)
 }

@@ -168,6 +168,13 @@ impl StoreError {
         Self(Problem::Shared(error))
     }
 
+    /// Whether the outbox's tables are not there: [`Outbox::migrate`](crate::Outbox::migrate) makes
+    /// them.
+    #[must_use]
+    pub const fn is_not_migrated(&self) -> bool {
+        matches!(&self.0, Problem::NotMigrated(_))
+    }
+
     /// Whether waiting does not help: the tables are missing, or of another version.
     pub(crate) const fn is_for_good(&self) -> bool {
         match &self.0 {

@@ -144,6 +144,34 @@ mod tests {
         assert_eq!(Event::from_payload(&payload), Ok(lead.into()));
     }
 
+    /// Other drivers and languages write the payload by the front page.
+    #[test]
+    fn the_front_page_names_every_field() {
+        let sale = Sale::new(id(), "user_001", 4900)
+            .currency("usd")
+            .event_name("Purchase")
+            .invoice_id("inv_001")
+            .payment_processor(refport_core::PaymentProcessor::Stripe)
+            .customer_email("c@example.com")
+            .customer_name("C")
+            .customer_avatar("https://example.com/c.png")
+            .metadata(json!({}));
+        let lead = Lead::new(id(), "Sign Up", "user_001")
+            .external_id("x")
+            .customer_email("c@example.com")
+            .customer_name("C")
+            .customer_avatar("https://example.com/c.png")
+            .metadata(json!({}));
+        let page = include_str!("../README.md");
+        let (_, table) = page.split_once("\n| field | of |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        for event in [json!(sale), json!(lead)] {
+            for field in event.as_object().unwrap().keys() {
+                assert!(table.contains(&format!("`{field}`")), "{field}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_event_says_so_without_repeating_it() {
         let sale = r#"{"customerExternalId":"secret","amount":1}"#;

@@ -1,13 +1,11 @@
-use std::borrow::Cow;
-
-use serde::Deserialize;
+use refport_core::Lead;
 
 use crate::{Event, KeyError};
 
 /// The longest key, in bytes: Postgres indexes no text of more than some 2,700.
 pub(crate) const MAX_KEY: usize = 1024;
 
-/// The key under which an event is kept once, from its payload.
+/// The key under which an event is kept once.
 ///
 /// | event | key |
 /// |---|---|
@@ -15,21 +13,16 @@ pub(crate) const MAX_KEY: usize = 1024;
 /// | a lead | `lead:`, its event name in lower case, `:` and the customer's ID |
 /// | a lead with an external ID | `lead-id:` and that |
 /// | any, with a key of the caller's | `own:` and that |
-pub(crate) fn of(event: &Event, payload: &str) -> Result<String, KeyError> {
-    // Core keeps the fields to itself; they were written into the payload just now.
-    let Ok(Payload { sale, lead }) = serde_json::from_str(payload) else {
-        return Err(KeyError::Missing);
-    };
-    let key = match (event, sale, lead) {
-        (Event::Sale(_), Some(sale), _) => {
-            let invoice = sale.invoice_id.ok_or(KeyError::Missing)?;
-            format!("sale:{invoice}")
+pub(crate) fn of(event: &Event) -> Result<String, KeyError> {
+    let key = match event {
+        Event::Sale(sale) => {
+            let invoice = sale.invoice().ok_or(KeyError::Missing)?;
+            ["sale:", invoice].concat()
         }
-        (Event::Lead(_), _, Some(lead)) => match lead.external_id {
-            Some(id) => format!("lead-id:{id}"),
-            None => lead_key(&lead.event_name, &lead.customer_external_id),
+        Event::Lead(lead) => match lead.external_key() {
+            Some(id) => ["lead-id:", id].concat(),
+            None => lead_key(lead),
         },
-        _ => return Err(KeyError::Missing),
     };
     checked(key)
 }
@@ -44,14 +37,12 @@ pub(crate) fn own(key: &str) -> Result<String, KeyError> {
 
 /// As the service counts leads: by customer and event name, whatever its case. A colon or a
 /// backslash in the name is escaped, so that no two pairs have the same key.
-fn lead_key(event_name: &str, customer: &str) -> String {
-    let name = event_name.trim().to_lowercase();
+fn lead_key(lead: &Lead) -> String {
+    let mut name = lead.event().trim().to_lowercase();
     if name.contains([':', '\\']) {
-        let name = name.replace('\\', "\\\\").replace(':', "\\:");
-        format!("lead:{name}:{customer}")
-    } else {
-        format!("lead:{name}:{customer}")
+        name = name.replace('\\', "\\\\").replace(':', "\\:");
     }
+    ["lead:", &name, ":", lead.customer()].concat()
 }
 
 /// Postgres refuses both, and would break the caller's transaction with it.
@@ -65,37 +56,9 @@ fn checked(key: String) -> Result<String, KeyError> {
     Ok(key)
 }
 
-#[derive(Deserialize)]
-struct Payload<'a> {
-    #[serde(borrow)]
-    sale: Option<SaleFields<'a>>,
-    #[serde(borrow)]
-    lead: Option<LeadFields<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SaleFields<'a> {
-    #[serde(borrow)]
-    invoice_id: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LeadFields<'a> {
-    #[serde(borrow)]
-    event_name: Cow<'a, str>,
-    #[serde(borrow)]
-    customer_external_id: Cow<'a, str>,
-    #[serde(borrow)]
-    external_id: Option<Cow<'a, str>>,
-}
-
 /// Whether a repeat of the event counts once by a key that it carries: the invoice ID of a sale.
-pub(crate) fn counts_once(payload: &str) -> bool {
-    serde_json::from_str(payload).is_ok_and(|Payload { sale, .. }: Payload<'_>| {
-        sale.is_some_and(|sale| sale.invoice_id.is_some())
-    })
+pub(crate) fn counts_once(event: &Event) -> bool {
+    matches!(event, Event::Sale(sale) if sale.invoice().is_some())
 }
 
 #[cfg(test)]
@@ -105,8 +68,7 @@ mod tests {
     use super::*;
 
     fn key(event: impl Into<Event>) -> Result<String, KeyError> {
-        let event = event.into();
-        of(&event, &event.to_payload().unwrap())
+        of(&event.into())
     }
 
     #[test]
@@ -150,11 +112,10 @@ mod tests {
 
     #[test]
     fn what_counts_once() {
-        let payload = |sale: Sale| Event::from(sale).to_payload().unwrap();
-        assert!(counts_once(&payload(
-            Sale::without_click("u", 1).invoice_id("i")
-        )));
-        assert!(!counts_once(&payload(Sale::without_click("u", 1))));
-        assert!(!counts_once("nonsense"));
+        let sale = Sale::without_click("u", 1);
+        assert!(!counts_once(&sale.clone().into()));
+        assert!(counts_once(&sale.invoice_id("i").into()));
+        let lead = Lead::without_click("Sign Up", "u").external_id("x");
+        assert!(!counts_once(&lead.into()));
     }
 }

@@ -168,6 +168,16 @@ impl Outbox {
         self.store.backend().dead_letters(page).await
     }
 
+    /// The dead letter of this [`id`](DeadLetter::id). `None` where there is none, or none that is
+    /// dead.
+    ///
+    /// # Errors
+    ///
+    /// When the tables cannot be read.
+    pub async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StoreError> {
+        self.store.backend().dead_letter(id).await
+    }
+
     /// Makes dead letters wait for delivery again, as if they were new. Says how many.
     ///
     /// One that was given up because its outcome is `unclear` may be counted a second time.

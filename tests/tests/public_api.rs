@@ -16,11 +16,12 @@ use std::{
 
 /// The crates, and the features that show all of their API. `native-tls` shows nothing more, and
 /// wants the system's headers.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("refport-core", "rustls,metrics,blocking,test-util"),
     ("refport-tower", ""),
     ("refport-axum", "rustls"),
     ("refport-actix", "rustls"),
+    ("refport-outbox", "postgres,metrics"),
 ];
 
 const UPDATE: &str = "UPDATE_PUBLIC_API=1 cargo test -p refport-tests --test public_api";

@@ -74,31 +74,48 @@ impl Case {
     }
 }
 
-/// The cases of the table.
+/// No `Cookie` header.
+pub(super) const NO_COOKIE: &str = "none";
+/// Twelve cookies, with the click ID in the middle and without.
+pub(super) const TWELVE: [&str; 2] = ["12 mid", "12 none"];
+/// Thirty cookies, with the click ID last and without.
+pub(super) const THIRTY: [&str; 2] = ["30 last", "30 none"];
+/// 8 KB of near misses.
+pub(super) const ADVERSARIAL: &str = "near 8 K";
+/// 16 KB of them.
+pub(super) const ADVERSARIAL_TWICE: &str = "near 16 K";
+/// A header for each cookie, as HTTP/2 may send them.
+pub(super) const CRUMBS: &str = "20 crumbs";
+
+/// Headers that hold the name as often as can be, with what they are made of: browsers do not send
+/// them, and attackers may.
+pub(super) const DENSEST: [(&str, &str); 3] = [
+    ("dense names", "refp_id"),
+    ("dense pairs", "refp_id;"),
+    ("dense values", "refp_id=;"),
+];
+
+/// The cases of the tables.
 pub(super) fn all() -> Vec<Case> {
+    const DENSEST_BYTES: usize = 8150;
     let crumbs = cookies(20, Some(13), 962 + 19 * 2);
-    vec![
-        Case::new("none", &[]),
+    let mut all = vec![
+        Case::new(NO_COOKIE, &[]),
         Case::new("1 small", &["theme=dark-and-quiet".to_owned()]),
         Case::new("1 refp", &[pair("refp_id", CLICK_ID)]),
-        Case::new("12 mid", &[cookies(12, Some(6), 592).join("; ")]),
-        Case::new("12 none", &[cookies(12, None, 620).join("; ")]),
-        Case::new("30 last", &[cookies(30, Some(29), 3480).join("; ")]),
-        Case::new("30 none", &[cookies(30, None, 3572).join("; ")]),
-        Case::new("near 8 K", &[near_misses(8150)]),
-        Case::new("near 16 K", &[near_misses(16_300)]),
-        Case::new("20 crumbs", &crumbs),
-    ]
-}
-
-/// Headers that hold the name as often as can be, which browsers do not send and attackers may.
-#[allow(dead_code, reason = "the bench `middleware` shares this file")]
-pub(super) fn densest() -> [Case; 3] {
-    const BYTES: usize = 8150;
-    ["refp_id", "refp_id;", "refp_id=;"].map(|piece| {
-        let header = piece.repeat(BYTES / piece.len());
-        Case::new(piece, &[header])
-    })
+        Case::new(TWELVE[0], &[cookies(12, Some(6), 592).join("; ")]),
+        Case::new(TWELVE[1], &[cookies(12, None, 620).join("; ")]),
+        Case::new(THIRTY[0], &[cookies(30, Some(29), 3480).join("; ")]),
+        Case::new(THIRTY[1], &[cookies(30, None, 3572).join("; ")]),
+        Case::new(ADVERSARIAL, &[near_misses(8150)]),
+        Case::new(ADVERSARIAL_TWICE, &[near_misses(16_300)]),
+        Case::new(CRUMBS, &crumbs),
+    ];
+    all.extend(DENSEST.map(|(name, piece)| {
+        let header = piece.repeat(DENSEST_BYTES / piece.len());
+        Case::new(name, &[header])
+    }));
+    all
 }
 
 /// So many cookies, which joined by `; ` take `bytes`, and the place of the click ID among them.

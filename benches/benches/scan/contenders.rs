@@ -29,20 +29,30 @@ pub(super) struct Contender {
     pub(super) find: fn(&Case) -> Option<ClickId>,
 }
 
-/// The first does nothing: what it costs, the bench itself costs. The next two are limits, and
-/// find nothing.
+/// What it costs, the bench itself costs.
+pub(super) const NOTHING: &str = "nothing";
+/// The two limits, which find nothing.
+pub(super) const LOOKUP: &str = "lookup";
+pub(super) const MEMCHR: &str = "lookup + memchr";
+pub(super) const REFPORT: &str = "refport";
+pub(super) const PORTABLE: &str = "refport, portable";
+pub(super) const SPLIT_PARSE: &str = "split_parse";
+pub(super) const SPLIT_PARSE_ENCODED: &str = "split_parse_encoded";
+/// Who makes a map of all cookies.
+pub(super) const JARS: [&str; 4] = ["biscotti", "actix-web", "tower-cookies", "axum-extra"];
+
 pub(super) const ALL: [Contender; 11] = [
-    Contender::new("nothing", |_| None),
-    Contender::new("lookup", lookup),
-    Contender::new("lookup + memchr", memchr_pass),
-    Contender::new("refport", |case| ClickId::from_headers(&case.headers)),
-    Contender::new("refport, portable", portable),
-    Contender::new("split_parse", split_parse),
-    Contender::new("split_parse_encoded", split_parse_encoded),
-    Contender::new("biscotti", biscotti),
-    Contender::new("actix-web", actix),
-    Contender::new("tower-cookies", tower_cookies),
-    Contender::new("axum-extra", axum_extra),
+    Contender::new(NOTHING, |_| None),
+    Contender::new(LOOKUP, lookup),
+    Contender::new(MEMCHR, memchr_pass),
+    Contender::new(REFPORT, |case| ClickId::from_headers(&case.headers)),
+    Contender::new(PORTABLE, portable),
+    Contender::new(SPLIT_PARSE, split_parse),
+    Contender::new(SPLIT_PARSE_ENCODED, split_parse_encoded),
+    Contender::new(JARS[0], biscotti),
+    Contender::new(JARS[1], actix),
+    Contender::new(JARS[2], tower_cookies),
+    Contender::new(JARS[3], axum_extra),
 ];
 
 impl Contender {
@@ -51,7 +61,7 @@ impl Contender {
     }
 
     pub(super) fn reads(&self) -> bool {
-        !matches!(self.name, "nothing" | "lookup" | "lookup + memchr")
+        !matches!(self.name, NOTHING | LOOKUP | MEMCHR)
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     fn dead_letters<'a>(&'a self, page: &'a Page) -> Work<'a, Vec<DeadLetter>>;
 
+    fn dead_letter(&self, id: i64) -> Work<'_, Option<DeadLetter>>;
+
     fn replay<'a>(&'a self, selection: &'a Selection, now: i64) -> Work<'a, u64>;
 
     /// Deletes up to `limit` delivered rows that were settled before `before`.

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Marks that are worth a transaction of their own.
-const MANY: usize = 100;
+const MANY: usize = 256;
 /// How long fewer wait for others.
 const LINGER: Duration = Duration::from_millis(50);
 /// How long a destination is held that is out of reach, doubling.
@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
         {
             // By a clock that does not jump: what others think of the lease, the fence tells.
             let left = self.lane.settings.lease.saturating_sub(since.elapsed());
-            if left < self.lane.settings.delivery_timeout + Settings::LEASE_MARGIN {
+            if left < self.lane.settings.delivery_timeout + Settings::MARK_MARGIN {
                 self.release(&claimed);
             } else {
                 self.begin_delivery(claimed);
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
             id: claimed.id,
             fence: claimed.fence,
             attempts: claimed.attempts,
-            counts_once: key::counts_once(&claimed.payload)
+            counts_once: key::counts_once(&event)
                 || (self.lane.repeats_leads && matches!(event, Event::Lead(_))),
         };
         let most = i64::from(self.lane.settings.max_attempts);
@@ -458,7 +458,10 @@ impl<'a> Run<'a> {
             return;
         }
         let wanted = self.wanted(now);
-        let sweeps = !self.is_stopping() && now >= self.sweeps_at;
+        // It waits until there is room for what it finds; while the destination is held there is none,
+        // and it heals what a clock did.
+        let sweeps = self.is_time_to_sweep(now)
+            && (wanted > 0 || self.lane.circuit.allowed(self.lane.now()) == 0);
         let counts = cfg!(feature = "metrics") && sweeps && now >= self.gauges_at;
         let looks_for_resume = !self.is_stopping()
             && self.until == Until::Stopped
@@ -506,10 +509,15 @@ impl<'a> Run<'a> {
         idle || self.settles.len() >= MANY || now >= since + LINGER || self.is_stopping()
     }
 
+    fn is_time_to_sweep(&self, now: Instant) -> bool {
+        !self.is_stopping() && now >= self.sweeps_at
+    }
+
     /// How many events to claim now: none while what is there is enough to go on with.
     fn wanted(&mut self, now: Instant) -> usize {
         let allowed = self.lane.circuit.allowed(self.lane.now());
-        if self.is_stopping() || allowed == 0 || now < self.looks_at {
+        let is_time = now >= self.looks_at || self.is_time_to_sweep(now);
+        if self.is_stopping() || allowed == 0 || !is_time {
             return 0;
         }
         if self.until == Until::Drained && self.is_dry {
@@ -579,6 +587,10 @@ impl<'a> Run<'a> {
         if lost > 0 {
             self.report.lost += lost;
             observe::lost_leases(self.lane.name(), lost);
+        }
+        if errand.wanted > 0 && taken_over.len() >= errand.wanted {
+            // There may be more.
+            self.sweeps_at = now;
         }
         let claimed = taken_over.len() + turned.claimed.len();
         if errand.wanted > 0 || errand.looks_for_resume {

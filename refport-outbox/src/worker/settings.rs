@@ -22,8 +22,10 @@ impl Settings {
     pub(super) const LONGEST_LEASE: Duration = Duration::from_secs(600);
     /// No wait is longer.
     const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-    /// What a lease must leave beside the delivery, for marking it.
-    pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(5);
+    /// What a lease must be longer than the delivery, for waiting until it begins and for marking it.
+    const LEASE_MARGIN: Duration = Duration::from_secs(5);
+    /// What must be left of that when the delivery begins.
+    pub(super) const MARK_MARGIN: Duration = Duration::from_secs(2);
 
     pub(super) fn check(&self) -> Result<(), BuildError> {
         let (first, longest) = self.backoff;
@@ -71,7 +73,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 64,
-            batch: 256,
+            batch: 1024,
             lease: Duration::from_secs(120),
             delivery_timeout: Duration::from_secs(35),
             poll: Duration::from_secs(1),
@@ -80,6 +82,64 @@ impl Default for Settings {
             max_retry_after: Duration::from_secs(900),
             stop_within: Duration::from_secs(25),
             seed: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::lane::LONGEST_HOLD;
+
+    /// As the tables show it.
+    fn shown(time: Duration) -> String {
+        match time.as_secs() {
+            seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+            seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+            seconds => format!("{seconds} s"),
+        }
+    }
+
+    #[test]
+    fn the_tables_show_the_defaults() {
+        let Settings {
+            concurrency,
+            batch,
+            lease,
+            delivery_timeout,
+            poll,
+            max_attempts,
+            backoff: (first, longest),
+            max_retry_after,
+            stop_within,
+            seed: _,
+        } = Settings::default();
+        let (first, longest) = (shown(first), shown(longest));
+        let (readme, docs) = (include_str!("../../README.md"), include_str!("builder.rs"));
+        for (setting, value) in [
+            ("concurrency", concurrency.to_string()),
+            ("batch", batch.to_string()),
+            ("lease", shown(lease)),
+            ("delivery_timeout", shown(delivery_timeout)),
+            ("poll", shown(poll)),
+            ("max_attempts", max_attempts.to_string()),
+            ("backoff", format!("{first} to {longest}")),
+            ("max_retry_after", shown(max_retry_after)),
+            ("stop_within", shown(stop_within)),
+        ] {
+            let row = format!("\n| `{setting}` | {value} |");
+            assert!(readme.contains(&row), "the front page lacks {row}");
+            let row = format!("\n/// | [`{setting}`](Self::{setting}) | {value} |");
+            assert!(docs.contains(&row), "the builder's docs lack {row}");
+        }
+        let hold = shown(LONGEST_HOLD);
+        for row in [
+            format!("| tried again after {first}, doubling to {longest}, {max_attempts} times |"),
+            format!("(`unreachable`): 1 s, doubling to {hold} |"),
+            format!("tried again every {hold} or after `resume` |"),
+            format!("for as long as it asks, {} at most", shown(max_retry_after)),
+        ] {
+            assert!(readme.contains(&row), "the front page lacks: {row}");
         }
     }
 }

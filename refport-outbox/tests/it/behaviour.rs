@@ -343,9 +343,18 @@ pub(crate) async fn dead_letters_are_listed_and_replayed(database: Database) {
     assert_eq!(dead.event().unwrap(), kept.into());
     assert!(!format!("{dead:?}").contains("example.com"));
 
+    let one = outbox.dead_letter(dead.id).await.unwrap();
+    assert_eq!(one.as_ref(), Some(dead));
+    assert_eq!(outbox.dead_letter(-1).await.unwrap(), None);
+
     service.always(Does::Takes);
     database.pass(HOUR);
     assert_eq!(outbox.replay(&Selection::One(dead.id)).await.unwrap(), 1);
+    assert_eq!(
+        outbox.dead_letter(dead.id).await.unwrap(),
+        None,
+        "it is not dead any more"
+    );
     assert_eq!(
         outbox.replay(&Selection::One(dead.id)).await.unwrap(),
         0,

@@ -1,6 +1,8 @@
 //! One behaviour suite on both databases, and what only one of them has.
 
 mod behaviour;
+mod cli;
+mod cli_work;
 mod cluster;
 mod database;
 mod foreign;
@@ -65,7 +67,9 @@ on_both! {
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
     trouble::a_lease_that_is_over_marks_nothing,
     trouble::a_lease_that_is_over_marks_nothing_by_itself,
+    trouble::the_shortest_lease_that_is_taken_is_enough_to_deliver,
     trouble::what_a_dead_worker_held_is_taken_over,
+    trouble::an_idle_worker_takes_over_what_a_dead_worker_held,
     trouble::what_a_dead_worker_perhaps_sent_is_not_sent_twice,
     trouble::an_event_that_kills_its_workers_is_given_up,
     trouble::a_clock_that_jumps_back_prolongs_no_wait,
@@ -74,4 +78,13 @@ on_both! {
     trouble::a_worker_that_stops_finishes_what_it_began,
     trouble::a_worker_that_stops_waits_no_longer_than_it_may,
     trouble::what_is_enqueued_while_nobody_works_is_delivered_later,
+    cli::status_counts,
+    cli::dead_letters_are_listed_shown_and_replayed_by_command,
+    cli::an_event_that_nobody_can_read_is_shown_as_it_is,
+    cli::a_paused_destination_is_shown_and_resumed,
+    cli::what_was_delivered_long_ago_is_purged_by_command,
+    cli::missing_tables_are_made_by_command,
+    cli_work::a_worker_stops_gracefully,
+    cli_work::a_worker_drains_both_services,
+    cli_work::a_worker_tells_what_it_does,
 }

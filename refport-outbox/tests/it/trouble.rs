@@ -370,6 +370,20 @@ async fn kill(worker: WorkerBuilder, service: &Service) {
     }
 }
 
+pub(crate) async fn the_shortest_lease_that_is_taken_is_enough_to_deliver(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let mut worker = build(
+        worker(&outbox, &service)
+            .delivery_timeout(Duration::from_secs(3))
+            .lease(Duration::from_secs(8)),
+    );
+    // One that gives back all it claims never ends.
+    let report = tokio::time::timeout(Duration::from_secs(60), worker.drain()).await;
+    let report = report.expect("it delivers").unwrap();
+    assert_eq!(report.delivered, 1, "{report}");
+}
+
 pub(crate) async fn what_a_dead_worker_held_is_taken_over(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     let _ = outbox.sale(sale("inv_1")).await.unwrap();
@@ -385,6 +399,30 @@ pub(crate) async fn what_a_dead_worker_held_is_taken_over(database: Database) {
         report => report,
     };
     assert_eq!((report.delivered, service.calls()), (1, 2));
+}
+
+pub(crate) async fn an_idle_worker_takes_over_what_a_dead_worker_held(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    kill(worker(&outbox, &service), &service).await;
+    let mut next = build(worker(&outbox, &service));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = next.run(async { drop(stopped.await) });
+    let test = async {
+        // When this is marked, it has looked for leases that are over once, and found none.
+        let _ = outbox.sale(sale("inv_2")).await.unwrap();
+        while !states(&outbox).await.contains(&(State::Delivered, 1)) {
+            tokio::task::yield_now().await;
+        }
+        database.pass(121 * SECOND);
+        let taken_over = service.has_calls(3);
+        let taken_over = tokio::time::timeout(Duration::from_secs(60), taken_over).await;
+        taken_over.expect("it looks again, though nothing else is to be done");
+        drop(stop);
+    };
+    let (report, ()) = tokio::join!(run, test);
+    let report = report.unwrap();
+    assert_eq!((report.delivered, report.lost), (2, 0), "{report}");
 }
 
 pub(crate) async fn what_a_dead_worker_perhaps_sent_is_not_sent_twice(database: Database) {

@@ -205,6 +205,16 @@ impl Backend for Postgres {
         })
     }
 
+    fn dead_letter(&self, id: i64) -> Work<'_, Option<DeadLetter>> {
+        const ONE: &str = "SELECT id, key, destination, payload, created_at, settled_at, attempts,
+                reason, status, code, message
+            FROM refport_outbox_events WHERE id = $1 AND state = 3";
+        Box::pin(async move {
+            let row = sqlx::query(ONE).bind(id).fetch_optional(&self.pool).await?;
+            row.as_ref().map(DeadLetter::read).transpose()
+        })
+    }
+
     fn replay<'a>(&'a self, selection: &'a Selection, now: i64) -> Work<'a, u64> {
         const REPLAY: &str = "UPDATE refport_outbox_events
             SET state = 0, due_at = $3, attempts = 0, settled_at = NULL

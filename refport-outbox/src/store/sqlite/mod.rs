@@ -1,6 +1,7 @@
 mod group;
 
 use std::{
+    collections::BTreeMap,
     future::{Future, pending},
     pin::Pin,
 };
@@ -88,11 +89,10 @@ impl Backend for Sqlite {
             }
             let mut transaction = self.pool.begin_with(BEGIN).await?;
             let marked = settle(&mut transaction, turn.settles, turn.claim.now).await?;
-            let mut claimed = Vec::new();
-            if turn.claim.limit > 0 {
-                take_in(&mut transaction, &turn.claim).await?;
-                claimed = claim(&mut transaction, &turn.claim).await?;
-            }
+            let claimed = match turn.claim.limit {
+                0 => Vec::new(),
+                _ => claim_all(&mut transaction, &turn.claim).await?,
+            };
             transaction.commit().await?;
             Ok(Turned { marked, claimed })
         })
@@ -254,6 +254,16 @@ impl Backend for Sqlite {
         })
     }
 
+    fn dead_letter(&self, id: i64) -> Work<'_, Option<DeadLetter>> {
+        const ONE: &str = "SELECT id, key, destination, payload, created_at, settled_at, attempts,
+                reason, status, code, message
+            FROM refport_outbox_deliveries WHERE id = ?1 AND state = 3";
+        Box::pin(async move {
+            let row = sqlx::query(ONE).bind(id).fetch_optional(&self.pool).await?;
+            row.as_ref().map(DeadLetter::read).transpose()
+        })
+    }
+
     fn replay<'a>(&'a self, selection: &'a Selection, now: i64) -> Work<'a, u64> {
         const REPLAY: &str = "UPDATE refport_outbox_deliveries
             SET state = 0, due_at = ?3, attempts = 0, settled_at = NULL
@@ -386,7 +396,7 @@ async fn settle(
         SET state = 2, settled_at = ?2, lease_until = NULL,
             reason = NULL, status = NULL, code = NULL, message = NULL
         FROM json_each(?1) AS v
-        WHERE d.id = v.value ->> 0 AND d.fence = v.value ->> 1
+        WHERE d.id = CAST(v.key AS INTEGER) AND d.fence = v.value
             AND d.state = 1 AND d.lease_until > ?2";
     const OTHER: &str = "UPDATE refport_outbox_deliveries AS d
         SET state = v.value ->> 2, due_at = coalesce(v.value ->> 3, due_at),
@@ -397,10 +407,11 @@ async fn settle(
         FROM json_each(?1) AS v
         WHERE d.id = v.value ->> 0 AND d.fence = v.value ->> 1
             AND d.state = 1 AND d.lease_until > ?2";
-    let (mut delivered, mut other) = (Vec::new(), Vec::new());
+    // A lease is settled once, so that no row is named twice.
+    let (mut delivered, mut other) = (BTreeMap::new(), Vec::new());
     for Settle { id, fence, mark } in settles {
         if let super::Mark::Delivered(None) = mark {
-            delivered.push((id, fence));
+            delivered.insert(*id, *fence);
             continue;
         }
         let failure = mark.failure();
@@ -439,27 +450,86 @@ async fn settle(
     Ok(marked)
 }
 
-/// Moves what applications wrote into the workers' table: twice as much as is claimed, so that no
-/// backlog stays behind. What is known there already is a repeat.
-async fn take_in(connection: &mut SqliteConnection, claim: &Claim<'_>) -> Result<(), StoreError> {
+/// Claims of fewer events find the oldest of twice as many; in larger ones it does not matter which
+/// of them is first, and each is written once.
+const LARGE: usize = 32;
+
+/// Claims what waits, and what applications have written since.
+async fn claim_all(
+    connection: &mut SqliteConnection,
+    wanted: &Claim<'_>,
+) -> Result<Vec<Claimed>, StoreError> {
+    let twice = wanted.limit.saturating_mul(2);
+    if wanted.limit < LARGE {
+        take_in(connection, wanted, None, twice).await?;
+        return claim(connection, wanted).await;
+    }
+    let mut claimed = claim(connection, wanted).await?;
+    let room = wanted.limit.saturating_sub(claimed.len());
+    if room > 0 {
+        let own = Some(wanted.destination);
+        let (taken_in, mut fresh) = take_in(connection, wanted, own, room).await?;
+        claimed.append(&mut fresh);
+        if claimed.len() < wanted.limit && taken_in == count(room).unsigned_abs() {
+            // Events of other destinations are in the way.
+            take_in(connection, wanted, None, twice).await?;
+            let rest = Claim {
+                limit: wanted.limit - claimed.len(),
+                ..*wanted
+            };
+            claimed.append(&mut claim(connection, &rest).await?);
+        }
+    }
+    if room == 0 {
+        // So that none stays behind. Few, so that the next claim has room for fresh ones.
+        take_in(connection, wanted, None, wanted.limit / 4).await?;
+    }
+    in_order(&mut claimed);
+    Ok(claimed)
+}
+
+fn in_order(claimed: &mut [Claimed]) {
+    claimed.sort_unstable_by_key(|row| (row.due_at, row.id));
+}
+
+/// Moves what applications wrote into the workers' table, up to `limit` rows. Those for `own` are
+/// leased at once, so that they are written once. What is known there already is a repeat. Says how
+/// many were moved, and gives those that are leased.
+async fn take_in(
+    connection: &mut SqliteConnection,
+    claim: &Claim<'_>,
+    own: Option<&str>,
+    limit: usize,
+) -> Result<(u64, Vec<Claimed>), StoreError> {
     const COPY: &str = "INSERT INTO refport_outbox_deliveries
-            (key, destination, payload, created_at, due_at)
-        SELECT key, destination, payload, created_at, min(created_at, ?1)
-        FROM refport_outbox_events WHERE true ORDER BY key, destination LIMIT ?2
-        ON CONFLICT DO NOTHING";
+            (key, destination, payload, created_at, due_at, state, attempts, fence, lease_until)
+        SELECT key, destination, payload, created_at, min(created_at, ?1),
+            destination IS ?2, destination IS ?2, destination IS ?2,
+            iif(destination IS ?2, ?3, NULL)
+        FROM refport_outbox_events WHERE true ORDER BY key, destination LIMIT ?4 + 0
+        ON CONFLICT DO NOTHING
+        RETURNING id, fence, iif(state, payload, NULL), attempts, due_at, state";
     const DELETE: &str = "DELETE FROM refport_outbox_events WHERE (key, destination) IN (
-        SELECT key, destination FROM refport_outbox_events ORDER BY key, destination LIMIT ?1)";
-    let limit = count(claim.limit.saturating_mul(2));
-    sqlx::query(COPY)
+        SELECT key, destination FROM refport_outbox_events
+        ORDER BY key, destination LIMIT ?1 + 0)";
+    let rows = sqlx::query(COPY)
         .bind(claim.now)
-        .bind(limit)
+        .bind(own)
+        .bind(claim.lease_until)
+        .bind(count(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+    let deleted = sqlx::query(DELETE)
+        .bind(count(limit))
         .execute(&mut *connection)
         .await?;
-    sqlx::query(DELETE)
-        .bind(limit)
-        .execute(&mut *connection)
-        .await?;
-    Ok(())
+    let mut leased = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get::<i64, _>(5)? != 0 {
+            leased.push(claimed(row, false)?);
+        }
+    }
+    Ok((deleted.rows_affected(), leased))
 }
 
 async fn claim(
@@ -477,11 +547,12 @@ async fn claim(
         .iter()
         .map(|row| claimed(row, false))
         .collect::<Result<_, _>>()?;
-    rows.sort_unstable_by_key(|row| (row.due_at, row.id));
+    in_order(&mut rows);
     Ok(rows)
 }
 
-/// Its plan is tested: it must not look at what is delivered.
+/// Its plan is tested: it must not look at what is delivered. SQLite looks at the value of a bare
+/// parameter in a `LIMIT`, and would plan the statement anew each time.
 const CLAIM: &str = include_str!("claim.sql");
 
 fn claimed(row: &SqliteRow, taken_over: bool) -> Result<Claimed, StoreError> {

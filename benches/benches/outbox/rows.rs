@@ -1,0 +1,378 @@
+//! The rows of the table, with their bounds.
+
+use std::env;
+
+use anyhow::ensure;
+use refport_bench::{
+    child::{self, Count, Server},
+    cluster::Cluster,
+    table::Table,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+
+use super::{
+    backlog::{self, Claims, LARGE, SMALL},
+    disk,
+    drain::{Drained, IN_FLIGHT},
+    on_one_thread,
+    orders::{Backlog, Beside, Times, Written},
+    shop,
+};
+
+/// How often what is timed is run, in turns.
+const RUNS: usize = 5;
+
+pub(super) fn all(table: &mut Table) -> anyhow::Result<()> {
+    let flush = disk::flush_micros()?;
+    table.informs(
+        "disk: flushes/s, one page over another",
+        1e6 / flush,
+        format!("fdatasync, median {flush:.0} us"),
+    );
+    let cluster = Cluster::start()?;
+    enqueue_sqlite(table)?;
+    enqueue_postgres(table, cluster.as_ref())?;
+    drain_sqlite(table)?;
+    drain_postgres(table, cluster.as_ref())?;
+    backlog_sqlite(table)?;
+    backlog_postgres(table, cluster.as_ref())
+}
+
+fn is_ci() -> bool {
+    env::var_os("CI").is_some()
+}
+
+const NO_POSTGRES: &str = "no Postgres under /usr/lib/postgresql";
+
+/// Another database on the cluster.
+pub(super) fn database(cluster: &Cluster, name: &str) -> anyhow::Result<String> {
+    let socket = cluster.socket().display().to_string();
+    let options = shop::postgres_options(&socket, "postgres");
+    on_one_thread(async {
+        let mut connection = options.connect().await?;
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::raw_sql(create).execute(&mut connection).await?;
+        Ok(())
+    })?;
+    Ok(socket)
+}
+
+// An event in the transaction of its order.
+
+fn enqueue_sqlite(table: &mut Table) -> anyhow::Result<()> {
+    instructions(table)?;
+    pages(table)?;
+    flushes(table)
+}
+
+/// sqlx hands each statement to a thread and its answer back, which the goal's figure does not
+/// know: it was measured with SQLite called directly. The plain statement shows what is sqlx's.
+fn instructions(table: &mut Table) -> anyhow::Result<()> {
+    const NAME: &str = "SQLite: instructions added to the order's transaction";
+    let mut counts = Vec::new();
+    for beside in Beside::ALL {
+        let Some(count) = instructions_per_order(beside)? else {
+            table.skip(NAME, "valgrind is not here", is_ci());
+            return Ok(());
+        };
+        counts.push(count);
+    }
+    let [alone, plain, outbox] = counts[..] else {
+        unreachable!("one for each");
+    };
+    table.at_most(
+        NAME,
+        outbox - alone,
+        17_500.0,
+        format!("{outbox:.0} - {alone:.0}"),
+    );
+    table.informs(
+        "  by one plain statement of sqlx in its place",
+        plain - alone,
+        format!("{plain:.0} - {alone:.0}: the least that is possible through sqlx"),
+    );
+    table.at_most(
+        "  enqueue : the plain statement, added instructions",
+        (outbox - alone) / (plain - alone),
+        1.25,
+        String::new(),
+    );
+    Ok(())
+}
+
+/// The difference of two runs, in which starting cancels. With the checkpoints that fall due.
+fn instructions_per_order(beside: Beside) -> anyhow::Result<Option<f64>> {
+    const FEW: u64 = 500;
+    const MANY: u64 = 2000;
+    let count = |orders: u64| {
+        let (orders, checkpoints) = (orders.to_string(), shop::CHECKPOINTS.to_string());
+        child::count(
+            Count::Instructions,
+            &[
+                "orders-sqlite",
+                beside.name(),
+                Backlog::Counted.name(),
+                &orders,
+                &checkpoints,
+            ],
+        )
+    };
+    let both = count(FEW)?.zip(count(MANY)?);
+    Ok(both.map(|(few, many)| (many as f64 - few as f64) / (MANY - FEW) as f64))
+}
+
+fn pages(table: &mut Table) -> anyhow::Result<()> {
+    const GOAL: f64 = 7500.0;
+    let counted = wal_bytes(Backlog::Counted)?;
+    let what = "nobody takes events out, invoices in order";
+    table.at_most(
+        "SQLite: WAL bytes added to the order's transaction",
+        counted,
+        GOAL,
+        what.to_owned(),
+    );
+    for (backlog, what) in [
+        (
+            Backlog::Scattered,
+            "nobody takes events out, invoices at random",
+        ),
+        (
+            Backlog::TakenOut,
+            "a worker takes them out, invoices at random",
+        ),
+    ] {
+        table.informs("  the same", wal_bytes(backlog)?, what.to_owned());
+    }
+    Ok(())
+}
+
+fn wal_bytes(backlog: Backlog) -> anyhow::Result<f64> {
+    const ORDERS: u64 = 2000;
+    let bytes = |beside: Beside| -> anyhow::Result<f64> {
+        let orders = ORDERS.to_string();
+        let written: Written = child::report(&mut child::this(&[
+            "orders-sqlite",
+            beside.name(),
+            backlog.name(),
+            &orders,
+            "0",
+        ])?)?;
+        Ok(written.wal_bytes as f64 / ORDERS as f64)
+    };
+    Ok(bytes(Beside::Outbox)? - bytes(Beside::Nothing)?)
+}
+
+fn flushes(table: &mut Table) -> anyhow::Result<()> {
+    const NAME: &str = "SQLite: flushes added to 500 orders' transactions";
+    let count = |beside: Beside| {
+        child::system_calls(
+            "fsync,fdatasync",
+            &["orders-sqlite", beside.name(), "counted", "500", "0"],
+        )
+    };
+    match count(Beside::Outbox)?.zip(count(Beside::Nothing)?) {
+        Some((outbox, alone)) => {
+            let detail = format!("{outbox} - {alone}, fsync and fdatasync");
+            table.at_most(NAME, outbox as f64 - alone as f64, 0.0, detail);
+        }
+        None => table.skip(NAME, "strace is not here", false),
+    }
+    Ok(())
+}
+
+fn enqueue_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
+    const NAME: &str = "Postgres: time with enqueue : with a plain statement";
+    const ROUNDS: u64 = 200;
+    let Some(cluster) = cluster else {
+        table.skip(NAME, NO_POSTGRES, is_ci());
+        return Ok(());
+    };
+    let socket = database(cluster, "orders")?;
+    let rounds = ROUNDS.to_string();
+    let [alone, plain, outbox]: Times = child::report(&mut child::this(&[
+        "orders-postgres",
+        &socket,
+        "orders",
+        &rounds,
+    ])?)?;
+    table.at_most(
+        NAME,
+        outbox / plain,
+        1.25,
+        format!("{outbox:.0} : {plain:.0} us, the order alone {alone:.0}; medians, in turns"),
+    );
+    Ok(())
+}
+
+// A worker beside the bare client.
+
+const EVENTS: u64 = 30_000;
+
+fn drain_sqlite(table: &mut Table) -> anyhow::Result<()> {
+    let server = Server::start("server")?;
+    let events = EVENTS.to_string();
+    let (mut bare, mut worker) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        bare.push(drained(&["bare", server.url(), &events])?);
+        worker.push(drained(&["drain-sqlite", server.url(), &events])?);
+    }
+    beside_bare(table, "SQLite", server, &bare, &worker)
+}
+
+fn drain_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
+    let Some(cluster) = cluster else {
+        table.skip(
+            "Postgres: events/s, worker : bare client",
+            NO_POSTGRES,
+            is_ci(),
+        );
+        return Ok(());
+    };
+    let server = Server::start("server")?;
+    let events = EVENTS.to_string();
+    let (mut bare, mut worker) = (Vec::new(), Vec::new());
+    for run in 0..RUNS {
+        bare.push(drained(&["bare", server.url(), &events])?);
+        let name = format!("drain_{run}");
+        let socket = database(cluster, &name)?;
+        let role = ["drain-postgres", &socket, &name, server.url(), &events];
+        worker.push(drained(&role)?);
+    }
+    beside_bare(table, "Postgres", server, &bare, &worker)
+}
+
+fn drained(role: &[&str]) -> anyhow::Result<Drained> {
+    child::report(&mut child::this(role)?)
+}
+
+fn beside_bare(
+    table: &mut Table,
+    database: &str,
+    server: Server,
+    bare: &[Drained],
+    worker: &[Drained],
+) -> anyhow::Result<()> {
+    let taken: u64 = server.stop()?.trim().parse()?;
+    let sent = (bare.len() + worker.len()) as u64 * EVENTS;
+    ensure!(taken == sent, "the service took {taken} of {sent}");
+    let rate = |runs: &[Drained]| median(runs.iter().map(Drained::per_second));
+    let cpu = |runs: &[Drained]| {
+        median(
+            runs.iter()
+                .map(|run| run.cpu_seconds * 1e6 / run.events as f64),
+        )
+    };
+    let ratios = bare.iter().zip(worker);
+    table.at_least(
+        &format!("{database}: events/s, worker : bare client"),
+        median(ratios.map(|(bare, worker)| worker.per_second() / bare.per_second())),
+        0.9,
+        format!(
+            "{:.0} : {:.0} at {IN_FLIGHT} in flight, CPU {:.1} : {:.1} us each; medians, in turns",
+            rate(worker),
+            rate(bare),
+            cpu(worker),
+            cpu(bare)
+        ),
+    );
+    table.at_most(
+        &format!("{database}: transactions per hundred events"),
+        median(
+            worker
+                .iter()
+                .map(|run| run.transactions as f64 * 100.0 / run.events as f64),
+        ),
+        1.0,
+        "claims and marks together".to_owned(),
+    );
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+// A claim with a long backlog.
+
+/// Of claims, in each run.
+const CLAIMS: &str = "20";
+
+fn backlog_sqlite(table: &mut Table) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let paths = ["small.db", "large.db"].map(|name| folder.path().join(name));
+    on_one_thread(async {
+        for (path, size) in paths.iter().zip([SMALL, LARGE]) {
+            backlog::make_sqlite(path, size).await?;
+        }
+        let plan = backlog::sqlite_plan(&paths[1]).await?;
+        println!("the claim's plan on SQLite, {LARGE:?}:\n{plan}\n");
+        Ok(())
+    })?;
+    let [small, large] = paths.map(|path| path.display().to_string());
+    let roles = [["claims-sqlite", &small], ["claims-sqlite", &large]];
+    const INSTRUCTIONS: &str = "SQLite: a claim's instructions, long backlog : none";
+    let per_claim = |[role, file]: [&str; 2]| -> anyhow::Result<Option<f64>> {
+        let once = child::count(Count::Instructions, &[role, file, "20"])?;
+        let thrice = child::count(Count::Instructions, &[role, file, "60"])?;
+        Ok(once
+            .zip(thrice)
+            .map(|(once, thrice)| (thrice - once) as f64 / 40.0))
+    };
+    match per_claim(roles[0])?.zip(per_claim(roles[1])?) {
+        Some((small, large)) => table.at_most(
+            INSTRUCTIONS,
+            large / small,
+            2.0,
+            format!("{large:.0} : {small:.0} for 256 events"),
+        ),
+        None => table.skip(INSTRUCTIONS, "valgrind is not here", is_ci()),
+    }
+    let [small, large] = roles.map(|role| [&role[..], &[CLAIMS]].concat());
+    claims(table, "SQLite", &small, &large)
+}
+
+fn backlog_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
+    const PAGES: &str = "Postgres: a claim's pages, long backlog : none";
+    let Some(cluster) = cluster else {
+        table.skip(PAGES, NO_POSTGRES, is_ci());
+        return Ok(());
+    };
+    let mut looked_at = Vec::new();
+    for (name, size) in [("small", SMALL), ("large", LARGE)] {
+        let socket = database(cluster, name)?;
+        let (plan, pages) = on_one_thread(async {
+            backlog::make_postgres(&socket, name, size).await?;
+            backlog::postgres_plan(&socket, name).await
+        })?;
+        println!("the claim's plan on Postgres, {size:?}:\n{plan}\n");
+        looked_at.push(pages as f64);
+    }
+    let (small, large) = (looked_at[0], looked_at[1]);
+    let detail = format!("{large} : {small} for 256 events");
+    table.at_most(PAGES, large / small, 2.0, detail);
+    let socket = cluster.socket().display().to_string();
+    let role = |name| ["claims-postgres", &socket, name, CLAIMS];
+    claims(table, "Postgres", &role("small"), &role("large"))
+}
+
+fn claims(table: &mut Table, database: &str, small: &[&str], large: &[&str]) -> anyhow::Result<()> {
+    let time = |role: &[&str]| -> anyhow::Result<f64> {
+        let claims: Claims = child::report(&mut child::this(role)?)?;
+        Ok(claims.micros)
+    };
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        without.push(time(small)?);
+        with.push(time(large)?);
+    }
+    let (without, with) = (median(without.into_iter()), median(with.into_iter()));
+    table.at_most(
+        &format!("{database}: a claim's time, long backlog : none"),
+        with / without,
+        2.0,
+        format!("{with:.0} : {without:.0} us for 256 events; medians, in turns"),
+    );
+    Ok(())
+}
