@@ -27,7 +27,7 @@ impl ResponseError for ClickIdError {
     }
 }
 
-/// The application's data has no client, and the handler asked for [`Track`](crate::Track).
+/// The application's data has neither a client nor an outbox, and the handler asked for [`Track`](crate::Track).
 /// Answers 500.
 #[cfg(feature = "client")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,11 @@ impl fmt::Display for TrackError {
         f.write_str(
             "no Refport client in the application's data: \
              add `.app_data(web::Data::new(Refport::from_env()?))` to the `App`",
-        )
+        )?;
+        if cfg!(any(feature = "outbox", feature = "outbox-postgres")) {
+            f.write_str(", or `.app_data(web::Data::new(outbox))`")?;
+        }
+        Ok(())
     }
 }
 

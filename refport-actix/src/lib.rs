@@ -13,6 +13,8 @@ mod error;
 mod ext;
 pub mod guard;
 mod middleware;
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+mod queued;
 #[cfg(feature = "client")]
 mod track;
 
@@ -40,4 +42,9 @@ pub use refport_core::{
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use refport_core::{ApiError, BuildError, Error, ErrorKind, Refport, RefportBuilder};
+pub use refport_core::{
+    ApiError, BuildError, Error, ErrorKind, QueueError, Refport, RefportBuilder,
+};
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "outbox", feature = "outbox-postgres"))))]
+pub use refport_outbox::{self, Entry, Outbox};

@@ -8,24 +8,40 @@ use crate::TrackError;
 /// Reports leads and sales, as an extractor: from `web::Data<Refport>` in the application's data,
 /// or from a plain `Refport` there.
 ///
-/// What stands behind it is left open on purpose: an outbox will, on request, and a handler stays
-/// as it is when reports come to be queued instead of sent. For the client itself, extract
-/// `web::Data<Refport>`.
+/// What stands behind it is left open on purpose, so that a handler stays as it is when reports
+/// come to be queued instead of sent: with feature `outbox` and a `web::Data<Outbox>` or a plain
+/// `Outbox` they are stored, and delivered by a worker. Where both are there, it is the outbox. For
+/// the client itself, extract `web::Data<Refport>`.
 #[derive(Clone, Debug)]
-pub struct Track(refport_core::Track);
+pub struct Track(pub(crate) Way);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// Each report is sent when it is made.
+    Client(refport_core::Track),
+    /// Each report is stored, and sent by a worker.
+    #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+    Outbox(refport_outbox::Outbox),
+}
 
 impl Track {
     /// Reports a purchase.
     ///
     /// It takes as long as the service does, up to the client's time budgets, and a failure is
-    /// yours to log: the order stands either way.
+    /// yours to log: the order stands either way. With an outbox it takes as long as a transaction
+    /// of its own in your database, and the outcome is [`Outcome::Queued`].
     ///
     /// # Errors
     ///
     /// When the sale is certainly wrong (nothing is sent), the service answers an error, no answer
-    /// comes in time, or the answer cannot be read.
+    /// comes in time, or the answer cannot be read. With an outbox, [`Error::Queue`] when the sale
+    /// has no invoice ID, contradicts one that is stored, or the database does not take it.
     pub async fn sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
-        self.0.report_sale(sale).await
+        match &self.0 {
+            Way::Client(track) => track.report_sale(sale).await,
+            #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+            Way::Outbox(outbox) => crate::queued::add(outbox, sale).await,
+        }
     }
 
     /// Reports a sign-up.
@@ -34,13 +50,17 @@ impl Track {
     ///
     /// As [`sale`](Self::sale).
     pub async fn lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
-        self.0.report_lead(lead).await
+        match &self.0 {
+            Way::Client(track) => track.report_lead(lead).await,
+            #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+            Way::Outbox(outbox) => crate::queued::add(outbox, lead).await,
+        }
     }
 }
 
 impl From<Refport> for Track {
     fn from(refport: Refport) -> Self {
-        Self(refport.track)
+        Self(Way::Client(refport.track))
     }
 }
 
@@ -49,20 +69,27 @@ impl FromRequest for Track {
     type Future = Ready<Result<Self, TrackError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match client(request) {
-            Some(refport) => Ok(Self(refport.track.clone())),
-            None => {
-                let error = TrackError(());
-                tracing::error!(%error, "tracking is not set up");
-                Err(error)
-            }
-        })
+        ready(find(request).ok_or_else(|| {
+            let error = TrackError(());
+            tracing::error!(%error, "tracking is not set up");
+            error
+        }))
     }
 }
 
-fn client(request: &HttpRequest) -> Option<&Refport> {
-    let shared = request.app_data::<web::Data<Refport>>();
+fn find(request: &HttpRequest) -> Option<Track> {
+    #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+    if let Some(outbox) = app_data::<refport_outbox::Outbox>(request) {
+        return Some(outbox.clone().into());
+    }
+    let refport = app_data::<Refport>(request)?;
+    Some(Track(Way::Client(refport.track.clone())))
+}
+
+/// As `web::Data`, or plain.
+fn app_data<T: 'static>(request: &HttpRequest) -> Option<&T> {
+    let shared = request.app_data::<web::Data<T>>();
     shared
         .map(web::Data::get_ref)
-        .or_else(|| request.app_data::<Refport>())
+        .or_else(|| request.app_data::<T>())
 }

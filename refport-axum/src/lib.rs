@@ -9,6 +9,8 @@
 mod clear;
 mod click_id;
 mod click_ids;
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+mod queued;
 mod rejection;
 #[cfg(feature = "client")]
 mod track;
@@ -28,5 +30,10 @@ pub use refport_core::{
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use refport_core::{ApiError, BuildError, Error, ErrorKind, Refport, RefportBuilder};
+pub use refport_core::{
+    ApiError, BuildError, Error, ErrorKind, QueueError, Refport, RefportBuilder,
+};
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "outbox", feature = "outbox-postgres"))))]
+pub use refport_outbox::{self, Entry, Outbox};
 pub use refport_tower::{self, CaptureLayer, ClickIdLayer};

@@ -21,7 +21,7 @@ impl IntoResponse for ClickIdRejection {
     }
 }
 
-/// The application has no client in its extensions, and the handler asked for
+/// The application has neither a client nor an outbox in its extensions, and the handler asked for
 /// [`Track`](crate::Track). Answers 500.
 #[cfg(feature = "client")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,11 @@ pub struct TrackRejection(pub(crate) ());
 #[cfg(feature = "client")]
 impl std::fmt::Display for TrackRejection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no Refport client in the extensions: add `.layer(Extension(Refport::from_env()?))` to the router")
+        f.write_str("no Refport client in the extensions: add `.layer(Extension(Refport::from_env()?))` to the router")?;
+        if cfg!(any(feature = "outbox", feature = "outbox-postgres")) {
+            f.write_str(", or `.layer(Extension(outbox))`")?;
+        }
+        Ok(())
     }
 }
 

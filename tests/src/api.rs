@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use anyhow::ensure;
 use serde_json::Value;
 
@@ -42,5 +44,25 @@ impl Api {
         ensure!(answer.status().is_success(), "{}", answer.status());
         let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
         Ok(body["data"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Waits until there are so many commissions: what a shop has stored is delivered later.
+    ///
+    /// # Errors
+    ///
+    /// When they do not come within a minute.
+    pub async fn until_commissions(&self, count: usize) -> anyhow::Result<()> {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let commissions = self.commissions().await?;
+            if commissions.len() >= count {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < until,
+                "{count} commissions are wanted, there are {commissions:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

@@ -29,7 +29,9 @@ pub async fn follow_sign_up_and_buy(program: &str) -> anyhow::Result<()> {
 
     land(&browser.driver, &shop).await?;
     sign_up_and_buy(&browser.driver, &shop).await?;
-    let commission = the_commission(&Api::of(&shop)).await?;
+    let api = Api::of(&shop);
+    api.until_commissions(1).await?;
+    let commission = the_commission(&api).await?;
     see_it_in_the_portal(&browser.driver, &shop).await?;
     browser.quit().await?;
 
@@ -185,7 +187,8 @@ async fn frame_takes_the_height(driver: &WebDriver, inside: f64) -> anyhow::Resu
 pub async fn buy_with_the_service_dead(program: &str) -> anyhow::Result<()> {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let folder = tempfile::tempdir()?;
-    let shop = Shop::start_with_service(program, folder.path(), &format!("http://{nobody}"))?;
+    let nobody = format!("http://{nobody}");
+    let shop = Shop::start_with_service(program, folder.path(), &nobody, "rk_test")?;
     let visitor = Visitor::new(shop.value("shop"))?;
 
     let landed = visitor.get("?refp_id=clk_1").await?;

@@ -10,16 +10,20 @@ pub mod capturing;
 mod clock;
 pub mod drop_in;
 mod journey;
+mod outage;
 mod process;
 mod recorder;
+mod service;
 mod visitor;
 
 pub use self::{
     api::Api,
     browser::Browser,
     journey::{buy_with_the_service_dead, follow_sign_up_and_buy},
+    outage::{kill_after_the_order_page, sell_with_the_service_stopped},
     process::{Running, Shop},
     recorder::serve_recorder,
+    service::Service,
     visitor::Visitor,
 };
 

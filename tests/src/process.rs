@@ -97,10 +97,11 @@ impl Shop {
         program: &str,
         folder: &Path,
         base_url: &str,
+        api_key: &str,
     ) -> anyhow::Result<Self> {
         let mut command = Self::command(program, folder);
         let command = command
-            .env("REFPORT_API_KEY", "rk_test")
+            .env("REFPORT_API_KEY", api_key)
             .env("REFPORT_BASE_URL", base_url);
         Self::run(command, "api")
     }

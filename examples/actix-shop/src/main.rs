@@ -26,12 +26,12 @@ async fn main() -> anyhow::Result<()> {
         listener,
         runner,
     } = shop::open(Args::parse()).await?;
-    let refport = web::Data::new(shop.refport.clone());
+    let outbox = web::Data::new(shop.outbox.clone());
     let shop = web::Data::new(shop);
     let app = move || {
         App::new()
             .app_data(shop.clone())
-            .app_data(refport.clone()) // what `Track` reports to
+            .app_data(outbox.clone()) // what `Track` writes to
             .wrap(CaptureMiddleware::new()) // ?refp_id=… on the landing URL becomes the cookie
             .wrap(ClickIdMiddleware::new()) // the cookie becomes the ClickId of every request
             .configure(routes)

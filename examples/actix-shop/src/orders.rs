@@ -1,6 +1,6 @@
 use actix_web::web::{self, Html, Redirect};
 use refport_actix::{ClickId, Sale, Track};
-use shop::{CheckoutForm, Product, Shop, pages};
+use shop::{CheckoutForm, Order, Product, Shop, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
 
@@ -15,17 +15,17 @@ pub(crate) async fn checkout(
         return Ok(Redirect::to("/signup").see_other());
     };
     let product = Product::find(&form.product).ok_or(ShopError::not_found())?;
-    // The order comes first: it stands, whatever happens to tracking.
-    let order = shop.store.place_order(&user, product).await?;
+    // One transaction: the order stands with its sale, or not at all.
+    let mut tx = shop.store.begin().await?;
+    let order = Order::place(&mut tx, &user, product).await?;
     if let Some(click_id) = click_id {
         let sale = Sale::new(click_id, &user.id, order.amount_cents)
             .currency("usd")
             .invoice_id(&order.id) // a repeat with the same ID counts once
             .customer_email(&user.email);
-        if let Err(error) = track.sale(sale).await {
-            tracing::warn!(%error, order = order.id, "sale not reported");
-        }
+        track.sale_in(&mut *tx, sale).await?; // a worker delivers it, see `shop`'s `delivery.rs`
     }
+    tx.commit().await?;
     Ok(Redirect::to(format!("/orders/{}", order.id)).see_other())
 }
 

@@ -43,7 +43,7 @@ fn app(shop: Shop) -> Router {
         .fallback(not_found)
         .layer(CaptureLayer::new()) // ?refp_id=… on the landing URL becomes the cookie
         .layer(ClickIdLayer::new()) // the cookie becomes the ClickId of every request
-        .layer(Extension(shop.refport.clone())) // what `Track` reports to
+        .layer(Extension(shop.outbox.clone())) // what `Track` writes to
         .with_state(shop)
 }
 

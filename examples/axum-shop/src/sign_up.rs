@@ -28,19 +28,19 @@ pub(crate) async fn sign_up(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
         }
     };
-    // The sign-up comes first: it stands, whatever happens to tracking.
+    // One transaction: the user stands with the lead, or not at all.
+    let mut tx = shop.store.begin().await?;
     let SignedUp {
         user,
         is_new,
         session,
-    } = shop.store.sign_up(new_user).await?;
+    } = new_user.sign_up(&mut tx).await?;
     if is_new && let Some(click_id) = click_id {
         let lead = Lead::new(click_id, "Sign Up", &user.id)
             .customer_email(&user.email)
             .customer_name(&user.name);
-        if let Err(error) = track.lead(lead).await {
-            tracing::warn!(%error, user = user.id, "lead not reported");
-        }
+        track.lead_in(&mut *tx, lead).await?; // a worker delivers it, see `shop`'s `delivery.rs`
     }
+    tx.commit().await?;
     Ok(([(SET_COOKIE, session.set_cookie())], Redirect::to("/")).into_response())
 }

@@ -1,4 +1,4 @@
-//! The whole system: a browser through this shop, and this shop without its service.
+//! The whole system: a browser through this shop, this shop without its service, and its crash.
 
 const SHOP: &str = env!("CARGO_BIN_EXE_axum-shop");
 
@@ -10,6 +10,20 @@ async fn a_referred_visitor_buys_and_the_partner_sees_the_commission() {
 #[tokio::test]
 async fn a_dead_service_does_not_stop_a_checkout() {
     refport_tests::buy_with_the_service_dead(SHOP)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_shop_loses_and_doubles_nothing() {
+    refport_tests::kill_after_the_order_page(SHOP)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_sale_arrives_when_the_service_is_back() {
+    refport_tests::sell_with_the_service_stopped(SHOP)
         .await
         .unwrap();
 }

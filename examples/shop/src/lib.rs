@@ -1,5 +1,5 @@
-//! What the example shops share: products, orders, pages, and a Refport server in the same
-//! process, for machines without an account at Refport.
+//! What the example shops share: products, orders, pages, the worker that delivers their reports,
+//! and a Refport server in the same process, for machines without an account at Refport.
 //!
 //! The integration itself, which is what you want to copy, is in `axum-shop` and `actix-shop`.
 
@@ -7,19 +7,23 @@ mod args;
 mod backend;
 mod catalog;
 mod checkout;
+mod delivery;
 mod embedded;
 mod failure;
 mod key_file;
 mod listen;
 mod open;
+mod order;
 pub mod pages;
 mod random;
 mod runner;
 mod session;
 mod sign_up;
 mod store;
+mod user;
 
 use refport_core::{EmbedToken, Refport};
+use refport_outbox::Outbox;
 
 pub use crate::{
     args::Args,
@@ -27,10 +31,12 @@ pub use crate::{
     checkout::CheckoutForm,
     failure::Failure,
     open::{Opened, open},
+    order::Order,
     runner::Runner,
     session::Session,
     sign_up::{NewUser, SignUpForm},
-    store::{Order, ShopStore, SignedUp, User},
+    store::{ShopStore, Transaction},
+    user::{SignedUp, User},
 };
 
 /// The style sheet of all pages, for `/style.css`.
@@ -41,6 +47,8 @@ pub const STYLE: &str = include_str!("../templates/style.css");
 pub struct Shop {
     /// The shop's own data: users and orders.
     pub store: ShopStore,
+    /// Where reports are kept until they are delivered: beside the orders, in the same database.
+    pub outbox: Outbox,
     /// The client of the Refport service, or of the server in this process.
     pub refport: Refport,
     /// The e-mail address of the partner whose portal the shop shows.

@@ -4,6 +4,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use refport_outbox::Outbox;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -11,6 +12,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use crate::{
     Args, Shop, ShopStore,
     backend::Backend,
+    delivery::Delivery,
     embedded,
     listen::{listen, origin},
     runner::{Runner, stop_on_signal},
@@ -28,7 +30,8 @@ pub struct Opened {
 }
 
 /// Opens the shop: its data, its socket, and its client of the service that `REFPORT_API_KEY`
-/// belongs to. Without that variable a Refport server is started in this process.
+/// belongs to. Without that variable a Refport server is started in this process. Reports that an
+/// earlier process left behind are delivered from now on.
 ///
 /// # Errors
 ///
@@ -42,7 +45,9 @@ pub async fn open(args: Args) -> anyhow::Result<Opened> {
     let origin = origin(&listener)?;
     fs::create_dir_all(&args.data)
         .with_context(|| format!("cannot make the folder {}, see --data", args.data.display()))?;
-    let store = ShopStore::open(&args.data.join("shop.db"))?;
+    let store = ShopStore::open(&args.data.join("shop.db")).await?;
+    let outbox = Outbox::new(store.pool());
+    outbox.migrate().await?;
 
     let backend = if Backend::is_in_env() {
         Backend::from_env()?
@@ -50,15 +55,18 @@ pub async fn open(args: Args) -> anyhow::Result<Opened> {
         let listener = listen(args.refport_listen, "--refport-listen").await?;
         embedded::start(listener, &args.data, &origin)?
     };
+    let delivery = Delivery::start(&outbox, backend.refport.clone())?;
     Ok(Opened {
         listener,
         runner: Runner {
             stop,
+            delivery,
             addresses: addresses(&origin, &backend),
             refport_server: backend.own.map(|own| own.running),
         },
         shop: Shop {
             store,
+            outbox,
             refport: backend.refport,
             partner_email: args.partner,
             refport_base: backend.base,

@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::delivery::Delivery;
+
 /// How long the shop may finish its requests after it was told to stop.
 const SHOP_GRACE: Duration = Duration::from_secs(3);
 /// How long its Refport server may, after that.
@@ -23,10 +25,11 @@ pub(crate) struct RefportServer {
     pub(crate) stop: CancellationToken,
 }
 
-/// Keeps the shop, and the Refport server beside it, running until Ctrl-C or SIGTERM.
+/// Keeps the shop, its deliveries and the Refport server beside it running until Ctrl-C or SIGTERM.
 #[must_use]
 pub struct Runner {
     pub(crate) stop: CancellationToken,
+    pub(crate) delivery: Delivery,
     pub(crate) refport_server: Option<RefportServer>,
     pub(crate) addresses: Vec<(&'static str, String)>,
 }
@@ -37,7 +40,8 @@ impl Runner {
         self.stop.clone().cancelled_owned()
     }
 
-    /// Prints the addresses and runs the shop's server to its end, then stops the Refport server.
+    /// Prints the addresses and runs the shop's server to its end, then stops the deliveries and the
+    /// Refport server.
     ///
     /// The listener must be bound already, so that the addresses are true when they are printed.
     ///
@@ -58,6 +62,7 @@ impl Runner {
                 Ok(())
             }
         };
+        self.delivery.stop().await;
         if let Some(refport_server) = self.refport_server {
             refport_server.stop().await;
         }

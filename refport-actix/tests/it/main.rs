@@ -12,6 +12,8 @@ mod consent;
 mod ext;
 mod extractor;
 mod guard;
+#[cfg(feature = "outbox")]
+mod queued;
 #[cfg(feature = "client")]
 mod recorder;
 #[cfg(feature = "signed")]

@@ -7,5 +7,7 @@ mod clear;
 mod click_id;
 mod composition;
 mod connections;
+#[cfg(feature = "outbox")]
+mod queued;
 #[cfg(feature = "client")]
 mod recorder;
