@@ -4,7 +4,7 @@ use refport_core::{
     Error, Lead, LeadResponse, QueueError, Sale, SaleResponse, destination::Reported,
     track::Outcome,
 };
-use refport_outbox::{Connection, EnqueueError, Enqueued, Entry, Outbox};
+use refport_outbox::{Connection, Entry, Outbox};
 
 use crate::{Track, track::Way};
 
@@ -78,7 +78,7 @@ impl Track {
         entry: Entry,
     ) -> Result<Outcome<T>, Error> {
         match &self.0 {
-            Way::Outbox(outbox) => outcome(outbox.enqueue(connection, entry).await),
+            Way::Outbox(outbox) => Ok(outbox.enqueue(connection, entry).await?.into()),
             Way::Client(_) => Err(Error::Queue(QueueError::refused(NO_OUTBOX))),
         }
     }
@@ -89,17 +89,7 @@ const NO_OUTBOX: &str =
 
 /// Stores an event in a transaction of its own.
 pub(crate) async fn add<T>(outbox: &Outbox, entry: impl Into<Entry>) -> Result<Outcome<T>, Error> {
-    outcome(outbox.add(entry).await)
-}
-
-fn outcome<T>(enqueued: Result<Enqueued, EnqueueError>) -> Result<Outcome<T>, Error> {
-    match enqueued {
-        Ok(Enqueued::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
-        Ok(_) => Ok(Outcome::Queued),
-        Err(EnqueueError::Invalid(refused)) => Err(Error::Invalid(refused)),
-        Err(error @ EnqueueError::Store(_)) => Err(Error::Queue(QueueError::unavailable(error))),
-        Err(error) => Err(Error::Queue(QueueError::refused(error))),
-    }
+    Ok(outbox.add(entry).await?.into())
 }
 
 impl From<Outbox> for Track {

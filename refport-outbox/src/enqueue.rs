@@ -127,6 +127,7 @@ fn some_click() -> Option<ClickId> {
 
 /// Writes events into the caller's transaction. The outer error is the database's; the inner ones
 /// are of one event each.
+#[cfg(feature = "sqlite")]
 pub(crate) async fn write<C: Connection + ?Sized>(
     connection: &mut C,
     entries: &[Arc<Prepared>],
@@ -194,7 +195,7 @@ async fn conflict<C: Connection + ?Sized>(
 /// The name of a destination, shared by all rows for it.
 pub(crate) type Name = Arc<str>;
 
-/// [`write`] for one event.
+/// Writes one event into the caller's transaction. The outer error is the database's.
 pub(crate) async fn write_one<C: Connection + ?Sized>(
     connection: &mut C,
     entry: Prepared,

@@ -25,6 +25,7 @@ mod outbox;
 mod stand_alone;
 mod store;
 mod target;
+mod track;
 mod worker;
 
 pub use refport_core;

@@ -19,8 +19,8 @@ use std::{
 const CRATES: [(&str, &str); 5] = [
     ("refport-core", "rustls,metrics,blocking,test-util"),
     ("refport-tower", ""),
-    ("refport-axum", "rustls"),
-    ("refport-actix", "rustls"),
+    ("refport-axum", "rustls,outbox,outbox-postgres"),
+    ("refport-actix", "rustls,outbox,outbox-postgres"),
     ("refport-outbox", "postgres,metrics"),
 ];
 

@@ -15,7 +15,7 @@ pub(crate) async fn checkout(
         return Ok(Redirect::to("/signup").see_other());
     };
     let product = Product::find(&form.product).ok_or(ShopError::not_found())?;
-    // One transaction: the order stands with its sale, or not at all.
+    // One transaction: an order that is committed is an order that is reported.
     let mut tx = shop.store.begin().await?;
     let order = Order::place(&mut tx, &user, product).await?;
     if let Some(click_id) = click_id {
@@ -23,7 +23,13 @@ pub(crate) async fn checkout(
             .currency("usd")
             .invoice_id(&order.id) // a repeat with the same ID counts once
             .customer_email(&user.email);
-        track.sale_in(&mut *tx, sale).await?; // a worker delivers it, see `shop`'s `delivery.rs`
+        // A worker delivers it, see `shop`'s `delivery.rs`.
+        if let Err(error) = track.sale_in(&mut *tx, sale).await {
+            if error.is_retryable() {
+                return Err(error.into()); // the database failed: no order either
+            }
+            tracing::warn!(%error, order = order.id, "sale refused, the order stands");
+        }
     }
     tx.commit().await?;
     Ok(Redirect::to(format!("/orders/{}", order.id)).see_other())

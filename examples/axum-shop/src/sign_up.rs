@@ -28,7 +28,7 @@ pub(crate) async fn sign_up(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
         }
     };
-    // One transaction: the user stands with the lead, or not at all.
+    // One transaction: a user who is committed is a lead that is reported.
     let mut tx = shop.store.begin().await?;
     let SignedUp {
         user,
@@ -39,7 +39,13 @@ pub(crate) async fn sign_up(
         let lead = Lead::new(click_id, "Sign Up", &user.id)
             .customer_email(&user.email)
             .customer_name(&user.name);
-        track.lead_in(&mut *tx, lead).await?; // a worker delivers it, see `shop`'s `delivery.rs`
+        // A worker delivers it, see `shop`'s `delivery.rs`.
+        if let Err(error) = track.lead_in(&mut *tx, lead).await {
+            if error.is_retryable() {
+                return Err(error.into()); // the database failed: no user either
+            }
+            tracing::warn!(%error, user = user.id, "lead refused, the user stands");
+        }
     }
     tx.commit().await?;
     Ok(([(SET_COOKIE, session.set_cookie())], Redirect::to("/")).into_response())

@@ -12,7 +12,7 @@ use crate::Outbox;
 /// | [`deliver_to`](Self::deliver_to) | | where to; at least one |
 /// | [`repeat_leads_to`](Self::repeat_leads_to) | who says so | who counts a repeated lead once |
 /// | [`concurrency`](Self::concurrency) | 64 | deliveries on their way at once, to each destination |
-/// | [`batch`](Self::batch) | 1,024 | events claimed ahead at most |
+/// | [`batch`](Self::batch) | 1024 | events claimed ahead at most |
 /// | [`lease`](Self::lease) | 2 min | how long others leave a claimed event alone |
 /// | [`delivery_timeout`](Self::delivery_timeout) | 35 s | for one delivery |
 /// | [`poll`](Self::poll) | 1 s | how often an idle worker looks |
