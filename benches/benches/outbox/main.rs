@@ -55,7 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
             report(large::produce(socket, database, name, seconds.parse()?))?;
         }
         ["work", socket, database, url] => report(large::work(socket, database, url))?,
-        ["large"] => print!("{}", large::measure()?),
+        ["large"] => large::measure()?,
         [] => return measure(),
         _ => bail!("no such role: {arguments:?}"),
     }
