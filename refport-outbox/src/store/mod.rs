@@ -152,6 +152,9 @@ pub(crate) struct Turned {
     /// How many of the settled rows were marked: of the others, the lease was gone.
     pub(crate) marked: u64,
     pub(crate) claimed: Vec<Claimed>,
+    /// Nothing was claimed because events of other destinations came first. There may be some
+    /// behind them.
+    pub(crate) more: bool,
 }
 
 /// A row under a lease.

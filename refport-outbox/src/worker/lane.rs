@@ -594,9 +594,9 @@ impl<'a> Run<'a> {
         }
         let claimed = taken_over.len() + turned.claimed.len();
         if errand.wanted > 0 || errand.looks_for_resume {
-            self.is_dry = claimed == 0;
+            self.is_dry = claimed == 0 && !turned.more;
             // Where something was due, more may be soon.
-            let rest = if claimed >= errand.wanted && errand.wanted > 0 {
+            let rest = if turned.more || (claimed >= errand.wanted && errand.wanted > 0) {
                 Duration::ZERO
             } else if claimed > 0 {
                 self.lane.settings.poll.min(LINGER)

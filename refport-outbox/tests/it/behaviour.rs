@@ -200,6 +200,24 @@ pub(crate) async fn each_destination_has_its_own_row_and_click(database: Databas
     assert_eq!(ledger.calls(), 1);
 }
 
+pub(crate) async fn what_is_due_is_found_behind_what_others_have(database: Database) {
+    let ledger = Target::new("ledger", CookieName::new("ledger_click").unwrap());
+    let other = database.outbox().destinations([ledger]);
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for (concurrency, invoice) in [(1, "inv_1"), (64, "inv_2")] {
+        // By their keys these come first, and nobody delivers them.
+        for number in 0..600 {
+            let entry = Entry::new(sale(invoice)).key(format!("{invoice}:{number}"));
+            assert_eq!(other.add(entry).await.unwrap(), Enqueued::New);
+        }
+        assert_eq!(outbox.sale(sale(invoice)).await.unwrap(), Enqueued::New);
+        let worker = outbox.worker().deliver_to(service.clone());
+        let mut worker = worker.concurrency(concurrency).build().unwrap();
+        assert_eq!(worker.drain().await.unwrap().delivered, 1, "{concurrency}");
+    }
+    assert_eq!(service.counted("invoiceId"), ["inv_1", "inv_2"]);
+}
+
 pub(crate) async fn a_destination_without_its_click_is_left_out(database: Database) {
     let outbox = two(&database);
     let event = |invoice: &str| Sale::without_click("user_001", 4900).invoice_id(invoice);

@@ -44,6 +44,7 @@ on_both! {
     behaviour::a_key_is_the_invoice_the_lead_or_the_callers,
     behaviour::what_is_certainly_refused_is_not_written,
     behaviour::each_destination_has_its_own_row_and_click,
+    behaviour::what_is_due_is_found_behind_what_others_have,
     behaviour::a_destination_without_its_click_is_left_out,
     behaviour::a_conflict_of_one_destination_takes_the_others_back,
     behaviour::a_running_worker_hears_of_what_is_added,

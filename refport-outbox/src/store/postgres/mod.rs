@@ -64,13 +64,20 @@ impl Backend for Postgres {
             if turn.settles.is_empty() {
                 let mut connection = self.pool.acquire().await?;
                 let claimed = claim(&mut connection, &turn.claim).await?;
-                return Ok(Turned { marked: 0, claimed });
+                return Ok(Turned {
+                    claimed,
+                    ..Turned::default()
+                });
             }
             let mut transaction = self.pool.begin().await?;
             let marked = settle(&mut transaction, turn.settles, turn.claim.now).await?;
             let claimed = claim(&mut transaction, &turn.claim).await?;
             transaction.commit().await?;
-            Ok(Turned { marked, claimed })
+            Ok(Turned {
+                marked,
+                claimed,
+                more: false,
+            })
         })
     }
 

@@ -89,12 +89,16 @@ impl Backend for Sqlite {
             }
             let mut transaction = self.pool.begin_with(BEGIN).await?;
             let marked = settle(&mut transaction, turn.settles, turn.claim.now).await?;
-            let claimed = match turn.claim.limit {
-                0 => Vec::new(),
+            let (claimed, more) = match turn.claim.limit {
+                0 => (Vec::new(), false),
                 _ => claim_all(&mut transaction, &turn.claim).await?,
             };
             transaction.commit().await?;
-            Ok(Turned { marked, claimed })
+            Ok(Turned {
+                marked,
+                claimed,
+                more,
+            })
         })
     }
 
@@ -454,38 +458,43 @@ async fn settle(
 /// of them is first, and each is written once.
 const LARGE: usize = 32;
 
-/// Claims what waits, and what applications have written since.
+/// Claims what waits, and what applications have written since. Says whether nothing was found
+/// though there may be more: a look takes in so many events and no more.
 async fn claim_all(
     connection: &mut SqliteConnection,
     wanted: &Claim<'_>,
-) -> Result<Vec<Claimed>, StoreError> {
+) -> Result<(Vec<Claimed>, bool), StoreError> {
     let twice = wanted.limit.saturating_mul(2);
+    let is_full = |taken_in: u64, limit: usize| taken_in == count(limit).unsigned_abs();
     if wanted.limit < LARGE {
-        take_in(connection, wanted, None, twice).await?;
-        return claim(connection, wanted).await;
+        let (taken_in, _) = take_in(connection, wanted, None, twice).await?;
+        let claimed = claim(connection, wanted).await?;
+        let more = claimed.is_empty() && is_full(taken_in, twice);
+        return Ok((claimed, more));
     }
     let mut claimed = claim(connection, wanted).await?;
+    let mut more = false;
     let room = wanted.limit.saturating_sub(claimed.len());
     if room > 0 {
         let own = Some(wanted.destination);
         let (taken_in, mut fresh) = take_in(connection, wanted, own, room).await?;
         claimed.append(&mut fresh);
-        if claimed.len() < wanted.limit && taken_in == count(room).unsigned_abs() {
+        if claimed.len() < wanted.limit && is_full(taken_in, room) {
             // Events of other destinations are in the way.
-            take_in(connection, wanted, None, twice).await?;
+            let (taken_in, _) = take_in(connection, wanted, None, twice).await?;
             let rest = Claim {
                 limit: wanted.limit - claimed.len(),
                 ..*wanted
             };
             claimed.append(&mut claim(connection, &rest).await?);
+            more = claimed.is_empty() && is_full(taken_in, twice);
         }
-    }
-    if room == 0 {
+    } else {
         // So that none stays behind. Few, so that the next claim has room for fresh ones.
         take_in(connection, wanted, None, wanted.limit / 4).await?;
     }
     in_order(&mut claimed);
-    Ok(claimed)
+    Ok((claimed, more))
 }
 
 fn in_order(claimed: &mut [Claimed]) {
