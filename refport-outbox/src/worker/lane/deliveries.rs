@@ -1,0 +1,143 @@
+//! What is delivered, and what its outcome means.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    super::{
+        circuit::Keeps,
+        deliver::{Row, deliver},
+        settings::Settings,
+        verdict::{Verdict, failure, unclear},
+    },
+    LONGEST_HOLD, Run,
+};
+use crate::{
+    Event, ParsePayloadError,
+    clock::millis,
+    key, observe,
+    store::{Claimed, Mark},
+};
+
+/// When an event of a newer version is looked at again: by then a newer worker had it.
+const NEWER: Duration = Duration::from_secs(60);
+
+impl Run<'_> {
+    pub(super) fn begin_deliveries(&mut self) {
+        let now = self.lane.now();
+        let allowed = self.lane.circuit.allowed(now);
+        if self.is_stopping() || allowed == 0 {
+            self.release_buffer();
+            return;
+        }
+        while self.in_flight.len() < allowed
+            && let Some((claimed, since)) = self.buffer.pop_front()
+        {
+            // By a clock that does not jump: what others think of the lease, the fence tells.
+            let left = self.lane.settings.lease.saturating_sub(since.elapsed());
+            if left < self.lane.settings.delivery_timeout + Settings::MARK_MARGIN {
+                self.release(&claimed);
+            } else {
+                self.begin_delivery(claimed);
+            }
+        }
+    }
+
+    pub(super) fn begin_delivery(&mut self, claimed: Claimed) {
+        let event = match Event::from_payload(&claimed.payload) {
+            Ok(event) => event,
+            Err(error) => return self.cannot_read(&claimed, error),
+        };
+        let row = Row {
+            id: claimed.id,
+            fence: claimed.fence,
+            attempts: claimed.attempts,
+            counts_once: key::counts_once(&event)
+                || (self.lane.repeats_leads && matches!(event, Event::Lead(_))),
+        };
+        let most = i64::from(self.lane.settings.max_attempts);
+        if claimed.taken_over && !row.counts_once {
+            let lost = failure("lease_lost", "a worker was gone while it had the event");
+            return self.bury(row, unclear(lost));
+        }
+        if claimed.taken_over && row.attempts > most {
+            let lost = failure(
+                "lease_lost",
+                "workers were gone each time they had the event",
+            );
+            return self.bury(row, lost);
+        }
+        self.sent.insert(row.id, row);
+        self.in_flight.push(Box::pin(deliver(
+            Arc::clone(&self.lane.destination),
+            event,
+            row,
+            self.lane.settings.delivery_timeout,
+        )));
+    }
+
+    pub(super) fn cannot_read(&mut self, claimed: &Claimed, error: ParsePayloadError) {
+        let row = Row {
+            id: claimed.id,
+            fence: claimed.fence,
+            attempts: claimed.attempts,
+            counts_once: true,
+        };
+        let failure = failure("unreadable", &error.to_string());
+        if let ParsePayloadError::Version(_) = error {
+            self.postpone(row, failure, millis(NEWER), false);
+        } else {
+            self.bury(row, failure);
+        }
+    }
+
+    pub(super) fn end_delivery(&mut self, row: Row, verdict: Verdict) {
+        self.sent.remove(&row.id);
+        self.ended += 1;
+        let settings = &self.lane.settings;
+        match verdict {
+            Verdict::Delivered(note) => {
+                self.report.delivered += 1;
+                observe::delivered(self.lane.name(), note);
+                self.settle(row, Mark::Delivered(note));
+                self.succeeded();
+            }
+            Verdict::Refused(failure) => {
+                self.bury(row, failure);
+                self.succeeded();
+            }
+            Verdict::Unclear(failure) => {
+                if self.lane.circuit.failed() {
+                    self.hold_failing(&failure, None);
+                }
+                self.bury(row, failure);
+            }
+            Verdict::RateLimited(failure, asked) => {
+                let asked = asked.map(|asked| asked.min(settings.max_retry_after));
+                let wait = self.hold(&failure, asked, Keeps::Half);
+                self.postpone(row, failure, wait, false);
+            }
+            Verdict::Unreachable(failure) => {
+                let wait = self.hold(&failure, None, Keeps::None);
+                self.postpone(row, failure, wait, false);
+            }
+            Verdict::Denied(failure) => {
+                let wait = self.hold(&failure, Some(LONGEST_HOLD), Keeps::None);
+                self.postpone(row, failure, wait, false);
+            }
+            Verdict::Failing(failure, asked) => {
+                let asked = asked.map(|asked| asked.min(settings.max_retry_after));
+                if self.lane.circuit.failed() {
+                    let wait = self.hold_failing(&failure, asked);
+                    self.postpone(row, failure, wait, false);
+                } else if row.attempts >= i64::from(settings.max_attempts) {
+                    self.bury(row, failure);
+                } else {
+                    let failures = row.attempts.try_into().unwrap_or(u32::MAX);
+                    let wait = self.lane.jitter.backoff(settings.backoff, failures);
+                    let wait = wait.max(asked.unwrap_or_default());
+                    self.postpone(row, failure, millis(wait), true);
+                }
+            }
+        }
+    }
+}

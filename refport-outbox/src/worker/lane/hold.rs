@@ -1,0 +1,77 @@
+//! What becomes of the destination.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        circuit::Keeps,
+        turn::{PauseChange, paused},
+    },
+    LONGEST_HOLD, Run,
+};
+use crate::{clock::millis, observe, store::Failure};
+
+/// How long a destination is held that is out of reach, doubling.
+const HOLD: (Duration, Duration) = (Duration::from_secs(1), LONGEST_HOLD);
+
+impl Run<'_> {
+    pub(super) fn succeeded(&mut self) {
+        if self.lane.circuit.succeeded() {
+            tracing::info!(
+                destination = self.lane.name(),
+                "the destination takes events again"
+            );
+            observe::paused(self.lane.name(), false);
+            self.pause = Some(PauseChange::Ended);
+        }
+    }
+
+    pub(super) fn hold_failing(&mut self, failure: &Failure, asked: Option<Duration>) -> i64 {
+        let failure = Failure {
+            reason: "failing",
+            ..failure.clone()
+        };
+        self.hold(&failure, asked, Keeps::None)
+    }
+
+    /// Holds the destination back. Says for how long.
+    pub(super) fn hold(&mut self, failure: &Failure, asked: Option<Duration>, keeps: Keeps) -> i64 {
+        let lane = &mut *self.lane;
+        let wait = match asked {
+            Some(asked) => lane.jitter.at_least(asked),
+            None => lane.jitter.backoff(HOLD, lane.circuit.next_hold()),
+        };
+        let now = lane.now();
+        let is_first = lane.circuit.next_hold() == 1;
+        let (until, is_new) = lane.circuit.hold(now, millis(wait), keeps);
+        if is_new {
+            let Failure {
+                reason,
+                status,
+                code,
+                ..
+            } = failure;
+            let (destination, wait_s) = (lane.destination.name(), (until - now) / 1000);
+            match (*reason, is_first) {
+                ("denied", _) => tracing::error!(
+                    destination,
+                    status,
+                    code,
+                    wait_s,
+                    "the service refuses the API key: nothing is delivered until it takes it"
+                ),
+                (_, true) => tracing::warn!(
+                    destination,
+                    reason,
+                    status,
+                    wait_s,
+                    "the destination is held back"
+                ),
+                (_, false) => tracing::debug!(destination, reason, wait_s, "still held back"),
+            }
+            observe::paused(destination, true);
+            self.pause = Some(PauseChange::Began(paused(destination, now, until, failure)));
+        }
+        until.saturating_sub(now)
+    }
+}
