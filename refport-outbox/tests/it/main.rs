@@ -6,6 +6,7 @@ mod cli_work;
 mod cluster;
 mod database;
 mod foreign;
+mod leases;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod plan;
@@ -66,13 +67,13 @@ on_both! {
     trouble::poison_blocks_no_other,
     trouble::nobody_earns_by_it_is_delivered,
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
-    trouble::a_lease_that_is_over_marks_nothing,
-    trouble::a_lease_that_is_over_marks_nothing_by_itself,
-    trouble::the_shortest_lease_that_is_taken_is_enough_to_deliver,
-    trouble::what_a_dead_worker_held_is_taken_over,
-    trouble::an_idle_worker_takes_over_what_a_dead_worker_held,
-    trouble::what_a_dead_worker_perhaps_sent_is_not_sent_twice,
-    trouble::an_event_that_kills_its_workers_is_given_up,
+    leases::a_lease_that_is_over_marks_nothing,
+    leases::a_lease_that_is_over_marks_nothing_by_itself,
+    leases::the_shortest_lease_that_is_taken_is_enough_to_deliver,
+    leases::what_a_dead_worker_held_is_taken_over,
+    leases::an_idle_worker_takes_over_what_a_dead_worker_held,
+    leases::what_a_dead_worker_perhaps_sent_is_not_sent_twice,
+    leases::an_event_that_kills_its_workers_is_given_up,
     trouble::a_clock_that_jumps_back_prolongs_no_wait,
     trouble::a_clock_that_jumps_forward_loses_and_doubles_nothing,
     trouble::a_day_without_the_service_costs_nothing,
