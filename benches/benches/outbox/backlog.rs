@@ -31,7 +31,11 @@ pub(super) const LARGE: Size = Size {
 
 /// As many as a worker claims at a time by default.
 const CLAIMED: i64 = 256;
-const SQLITE_CLAIM: &str = include_str!("../../../refport-outbox/src/store/sqlite/claim.sql");
+/// Of what was tried, and of what was not.
+const SQLITE_CLAIMS: [&str; 2] = [
+    include_str!("../../../refport-outbox/src/store/sqlite/claim_tried.sql"),
+    include_str!("../../../refport-outbox/src/store/sqlite/claim_next.sql"),
+];
 const POSTGRES_CLAIM: &str = include_str!("../../../refport-outbox/src/store/postgres/claim.sql");
 /// After all that wait, which are due from 1 on.
 const NOW: i64 = i64::MAX / 2;
@@ -49,7 +53,7 @@ pub(super) async fn make_sqlite(file: &Path, size: Size) -> anyhow::Result<()> {
         .synchronous(SqliteSynchronous::Off);
     let pool = SqlitePool::connect_with(options).await?;
     Outbox::new(pool.clone()).migrate().await?;
-    fill::sqlite_deliveries(&pool, size.delivered, size.waiting).await?;
+    fill::sqlite_backlog(&pool, size.delivered, size.waiting).await?;
     pool.close().await;
     // The claims' roles find it in WAL mode, so that none of them pays for the change.
     SqliteConnection::connect_with(&shop::sqlite_options(file, shop::CHECKPOINTS))
@@ -59,22 +63,34 @@ pub(super) async fn make_sqlite(file: &Path, size: Size) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Half of each claim are events that were tried before.
 pub(super) async fn sqlite(file: &str, claims: u64) -> anyhow::Result<Claims> {
+    const HALF: i64 = CLAIMED / 2;
     let options = shop::sqlite_options(Path::new(file), shop::CHECKPOINTS);
     let mut connection = SqliteConnection::connect_with(&options).await?;
+    let [tried, next] = SQLITE_CLAIMS;
     let mut times = Vec::new();
     for _ in 0..claims {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let start = Instant::now();
-        let rows = sqlx::query(SQLITE_CLAIM)
+        let tried = sqlx::query(tried)
             .bind("refport")
             .bind(NOW)
-            .bind(CLAIMED)
+            .bind(HALF)
             .bind(NOW)
             .fetch_all(&mut *transaction)
             .await?;
+        let next = sqlx::query(next)
+            .bind("refport")
+            .bind("")
+            .bind(HALF)
+            .fetch_one(&mut *transaction)
+            .await?;
         times.push(start.elapsed());
-        ensure!(rows.len() as i64 == CLAIMED, "claimed {}", rows.len());
+        // The lengths of the payloads, with a comma between two.
+        let lengths: String = next.try_get(3)?;
+        let claimed = tried.len() + lengths.split(',').count();
+        ensure!(claimed as i64 == CLAIMED, "claimed {claimed}");
         transaction.rollback().await?;
     }
     Ok(Claims {
@@ -85,11 +101,14 @@ pub(super) async fn sqlite(file: &str, claims: u64) -> anyhow::Result<Claims> {
 pub(super) async fn sqlite_plan(file: &Path) -> anyhow::Result<String> {
     let options = shop::sqlite_options(file, shop::CHECKPOINTS);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    let plan = format!("EXPLAIN QUERY PLAN {SQLITE_CLAIM}");
-    let rows = sqlx::query(AssertSqlSafe(plan))
-        .fetch_all(&mut connection)
-        .await?;
-    let steps: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+    let mut steps: Vec<String> = Vec::new();
+    for claim in SQLITE_CLAIMS {
+        let plan = format!("EXPLAIN QUERY PLAN {claim}");
+        let rows = sqlx::query(AssertSqlSafe(plan))
+            .fetch_all(&mut connection)
+            .await?;
+        steps.extend(rows.iter().map(|row| row.get::<String, _>(3)));
+    }
     Ok(steps.join("\n"))
 }
 
@@ -97,13 +116,13 @@ pub(super) async fn sqlite_plan(file: &Path) -> anyhow::Result<String> {
 pub(super) async fn make_postgres(socket: &str, database: &str, size: Size) -> anyhow::Result<()> {
     let pool = shop::postgres(socket, database, 1).await?;
     Outbox::new(pool.clone()).migrate().await?;
-    fill::postgres_deliveries(&pool, size.delivered, size.waiting).await
+    fill::postgres_backlog(&pool, size.delivered, size.waiting).await
 }
 
 pub(super) async fn postgres(socket: &str, database: &str, claims: u64) -> anyhow::Result<Claims> {
     let pool = shop::postgres(socket, database, 1).await?;
     // Claims that were taken back leave dead rows.
-    sqlx::raw_sql("VACUUM refport_outbox_events")
+    sqlx::raw_sql("VACUUM refport_outbox_waiting, refport_outbox_leased")
         .execute(&pool)
         .await?;
     let mut times = Vec::new();

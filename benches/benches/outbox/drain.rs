@@ -125,7 +125,7 @@ pub(super) async fn postgres(
     let outbox = Outbox::new(pool.clone());
     outbox.migrate().await?;
     fill::postgres_events(&pool, events).await?;
-    sqlx::raw_sql("VACUUM ANALYZE refport_outbox_events")
+    sqlx::raw_sql("VACUUM ANALYZE refport_outbox_events, refport_outbox_waiting")
         .execute(&pool)
         .await?;
     let before = transactions(&pool).await?;

@@ -47,49 +47,71 @@ pub(super) async fn postgres_events(pool: &PgPool, events: u64) -> anyhow::Resul
     Ok(())
 }
 
-/// Rows of the workers' table in SQLite: so many delivered, and so many that are due.
-pub(super) async fn sqlite_deliveries(
+/// So many delivered events in SQLite, and so many that are due: half of them were tried before.
+pub(super) async fn sqlite_backlog(
     pool: &SqlitePool,
     delivered: u64,
     waiting: u64,
 ) -> anyhow::Result<()> {
-    let sql = format!(
+    let tried = format!(
         "{NUMBERS} INSERT INTO refport_outbox_deliveries
             (key, destination, payload, created_at, due_at, state, attempts, fence, settled_at)
         SELECT printf('sale:in_%016d', i), 'refport', replace($2, '#', printf('%016d', i)),
-            i, i, iif(i <= $3, 2, 0), i <= $3, i <= $3, iif(i <= $3, i, NULL) FROM n"
+            i, i, iif(i <= $3, 2, 0), 1, 1, iif(i <= $3, i, NULL) FROM n"
     );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(i64::try_from(delivered + waiting)?)
+    let (tried_waits, fresh) = (waiting / 2, waiting - waiting / 2);
+    sqlx::query(AssertSqlSafe(tried))
+        .bind(i64::try_from(delivered + tried_waits)?)
         .bind(payload()?)
         .bind(i64::try_from(delivered)?)
+        .execute(pool)
+        .await?;
+    let events = format!(
+        "{NUMBERS} INSERT INTO refport_outbox_events (key, destination, payload)
+        SELECT printf('sale:new_%016d', i), 'refport', replace($2, '#', printf('%016d', i)) FROM n"
+    );
+    sqlx::query(AssertSqlSafe(events))
+        .bind(i64::try_from(fresh)?)
+        .bind(payload()?)
         .execute(pool)
         .await?;
     sqlx::raw_sql("ANALYZE").execute(pool).await?;
     Ok(())
 }
 
-/// As [`sqlite_deliveries`], in Postgres.
-pub(super) async fn postgres_deliveries(
+/// As [`sqlite_backlog`], in Postgres, where it makes no difference what was tried.
+pub(super) async fn postgres_backlog(
     pool: &PgPool,
     delivered: u64,
     waiting: u64,
 ) -> anyhow::Result<()> {
-    const SQL: &str = "INSERT INTO refport_outbox_events
-            (key, destination, payload, created_at, due_at, state, attempts, fence, settled_at)
+    const EVENTS: &str = "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
         SELECT 'sale:in_' || lpad(i::text, 16, '0'), 'refport',
-            replace($2, '#', lpad(i::text, 16, '0')), i, i,
-            CASE WHEN i <= $3 THEN 2 ELSE 0 END, (i <= $3)::int, (i <= $3)::int,
-            CASE WHEN i <= $3 THEN i END
+            replace($2, '#', lpad(i::text, 16, '0')), i
         FROM generate_series(1, $1) AS n (i)";
-    sqlx::query(SQL)
+    // Their trigger lets all of them wait. These tables are filled anew, so that none has dead rows.
+    const WAITING: &str =
+        "INSERT INTO refport_outbox_waiting (event_id, destination, created_at, due_at)
+        SELECT id, destination, created_at, created_at FROM refport_outbox_events
+        WHERE created_at > $1 ORDER BY id";
+    const DELIVERED: &str = "INSERT INTO refport_outbox_delivered
+            (event_id, destination, attempts, settled_at)
+        SELECT id, destination, 1, created_at FROM refport_outbox_events
+        WHERE created_at <= $1 ORDER BY id";
+    sqlx::query(EVENTS)
         .bind(i64::try_from(delivered + waiting)?)
         .bind(payload()?)
-        .bind(i64::try_from(delivered)?)
         .execute(pool)
         .await?;
-    sqlx::raw_sql("VACUUM ANALYZE refport_outbox_events")
+    sqlx::raw_sql("TRUNCATE refport_outbox_waiting")
         .execute(pool)
         .await?;
+    for states in [WAITING, DELIVERED] {
+        sqlx::query(states)
+            .bind(i64::try_from(delivered)?)
+            .execute(pool)
+            .await?;
+    }
+    sqlx::raw_sql("VACUUM ANALYZE").execute(pool).await?;
     Ok(())
 }

@@ -102,7 +102,7 @@ pub(super) fn measure() -> anyhow::Result<()> {
         let shop = Shop::open(&cluster, &format!("workers_{processes}"))?;
         println!("  {}", shop.deliver(processes)?);
         if processes == 4 {
-            println!("the table after it\n  {}", shop.sizes()?);
+            println!("the tables after it\n  {}", shop.sizes()?);
         }
     }
     println!("both at the same time");
@@ -185,7 +185,7 @@ impl Shop {
         const EVENTS: u64 = 60_000;
         self.with(async |pool| {
             fill::postgres_events(&pool, EVENTS).await?;
-            sqlx::raw_sql("VACUUM ANALYZE refport_outbox_events")
+            sqlx::raw_sql("VACUUM ANALYZE refport_outbox_events, refport_outbox_waiting")
                 .execute(&pool)
                 .await?;
             Ok(())
@@ -219,8 +219,8 @@ impl Shop {
     }
 
     fn wait_until_delivered(&self) -> anyhow::Result<()> {
-        const LEFT: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_events WHERE state = 0)
-                OR EXISTS (SELECT 1 FROM refport_outbox_events WHERE state = 1)";
+        const LEFT: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_waiting)
+                OR EXISTS (SELECT 1 FROM refport_outbox_leased)";
         const LOOK: Duration = Duration::from_millis(20);
         self.with(async |pool| {
             while sqlx::query_scalar(LEFT).fetch_one(&pool).await? {
@@ -238,7 +238,8 @@ impl Shop {
         let start = Instant::now();
         let events = taken(self.producers(producers, &SECONDS.to_string()))?;
         let left: i64 = self.with(async |pool| {
-            const LEFT: &str = "SELECT count(*) FROM refport_outbox_events WHERE state IN (0, 1)";
+            const LEFT: &str = "SELECT (SELECT count(*) FROM refport_outbox_waiting)
+                + (SELECT count(*) FROM refport_outbox_leased)";
             Ok(sqlx::query_scalar(LEFT).fetch_one(&pool).await?)
         })?;
         self.wait_until_delivered()?;
@@ -260,9 +261,13 @@ impl Shop {
     /// What delivered rows take, and what it takes to be rid of them.
     fn sizes(&self) -> anyhow::Result<String> {
         self.with(async |pool| {
+            // The event, and that it is delivered.
             const SIZES: &str = "SELECT count(*)::float8,
-                pg_relation_size('refport_outbox_events')::float8,
-                pg_indexes_size('refport_outbox_events')::float8 FROM refport_outbox_events";
+                (pg_relation_size('refport_outbox_events')
+                    + pg_relation_size('refport_outbox_delivered'))::float8,
+                (pg_indexes_size('refport_outbox_events')
+                    + pg_indexes_size('refport_outbox_delivered'))::float8
+                FROM refport_outbox_events";
             let (rows, heap, indexes): (f64, f64, f64) =
                 sqlx::query_as(SIZES).fetch_one(&pool).await?;
             let start = Instant::now();

@@ -170,7 +170,7 @@ pub(super) type Times = [f64; 3];
 
 const POSTGRES_PLAIN: &str = "CREATE TABLE plain (LIKE refport_outbox_events INCLUDING ALL)";
 const POSTGRES_INSERT: &str =
-    "INSERT INTO plain (key, destination, payload, created_at, due_at) VALUES ($1, $2, $3, $4, $5)";
+    "INSERT INTO plain (key, destination, payload, created_at) VALUES ($1, $2, $3, $4)";
 
 /// Writes orders into Postgres over one connection, ten of each kind in turns.
 pub(super) async fn postgres(socket: &str, database: &str, rounds: u64) -> anyhow::Result<Times> {
@@ -220,13 +220,11 @@ async fn postgres_order(
     match beside {
         Beside::Nothing => {}
         Beside::Plain => {
-            let now = Timestamp::now().as_millis();
             sqlx::query(POSTGRES_INSERT)
                 .bind(format!("sale:{invoice}"))
                 .bind("refport")
                 .bind(serde_json::to_string(&shop::sale(number, invoice))?)
-                .bind(now)
-                .bind(now)
+                .bind(Timestamp::now().as_millis())
                 .execute(&mut *transaction)
                 .await?;
         }

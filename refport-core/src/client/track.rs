@@ -36,6 +36,11 @@ impl Track {
     /// When the lead is certainly wrong (nothing is sent), the service answers an error, no answer
     /// comes within the time budgets, or the answer cannot be read.
     pub async fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
+        let call = self.lead_call(lead)?;
+        self.endpoint.post(call).await
+    }
+
+    fn lead_call(&self, lead: Lead) -> Result<Call, Error> {
         lead.check().map_err(Error::Invalid)?;
         let lead = lead.for_refport();
         let repeat = if self.repeats_leads() {
@@ -43,9 +48,7 @@ impl Track {
         } else {
             Repeat::IfUnseen
         };
-        let call = Call::new("track.lead", &self.lead, &lead, repeat);
-        drop(lead);
-        self.endpoint.post(call).await
+        Ok(Call::new("track.lead", &self.lead, &lead, repeat))
     }
 
     /// Whether the service is known to count a repeated lead once.
@@ -62,6 +65,12 @@ impl Track {
     /// When the sale is certainly wrong or its amount is zero (nothing is sent), the service
     /// answers an error, no answer comes within the time budgets, or the answer cannot be read.
     pub async fn sale(&self, sale: Sale) -> Result<SaleResponse, Error> {
+        let call = self.sale_call(&sale)?;
+        drop(sale);
+        self.endpoint.post(call).await
+    }
+
+    fn sale_call(&self, sale: &Sale) -> Result<Call, Error> {
         sale.check().map_err(Error::Invalid)?;
         if sale.is_zero() {
             return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
@@ -71,9 +80,7 @@ impl Track {
         } else {
             Repeat::IfUnseen
         };
-        let call = Call::new("track.sale", &self.sale, &sale, repeat);
-        drop(sale);
-        self.endpoint.post(call).await
+        Ok(Call::new("track.sale", &self.sale, sale, repeat))
     }
 
     /// [`lead`](Self::lead) with its outcomes in one type, as the adapters' `Track` answers it.
@@ -82,10 +89,7 @@ impl Track {
     ///
     /// As [`lead`](Self::lead).
     pub async fn report_lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
-        Ok(match self.lead(lead).await? {
-            Some(answer) => Outcome::Accepted(answer),
-            None => Outcome::NothingToReport(NothingToReport::NoLink),
-        })
+        self.reporting_lead(lead).await
     }
 
     /// [`sale`](Self::sale) with its outcomes in one type, as the adapters' `Track` answers it: a
@@ -95,10 +99,36 @@ impl Track {
     ///
     /// As [`sale`](Self::sale).
     pub async fn report_sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
-        match self.sale(sale).await {
-            Ok(answer) => Ok(Outcome::Accepted(answer)),
-            Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
-            Err(error) => Err(error),
+        self.reporting_sale(sale).await
+    }
+
+    /// [`report_lead`](Self::report_lead), with the request written before it is waited for: the
+    /// future does not hold the lead.
+    pub(crate) fn reporting_lead(
+        &self,
+        lead: Lead,
+    ) -> impl Future<Output = Result<Outcome<LeadResponse>, Error>> + Send + '_ {
+        let call = self.lead_call(lead);
+        async {
+            Ok(match self.endpoint.post(call?).await? {
+                Some(answer) => Outcome::Accepted(answer),
+                None => Outcome::NothingToReport(NothingToReport::NoLink),
+            })
+        }
+    }
+
+    /// As [`reporting_lead`](Self::reporting_lead).
+    pub(crate) fn reporting_sale(
+        &self,
+        sale: Sale,
+    ) -> impl Future<Output = Result<Outcome<SaleResponse>, Error>> + Send + '_ {
+        let call = self.sale_call(&sale);
+        async {
+            match call {
+                Ok(call) => self.endpoint.post(call).await.map(Outcome::Accepted),
+                Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
+                Err(error) => Err(error),
+            }
         }
     }
 }

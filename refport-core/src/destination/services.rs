@@ -1,7 +1,9 @@
 //! The services that this crate has a client of.
 
-use super::{Destination, Reporting};
-use crate::{CookieName, Lead, Partli, Refport, Sale};
+use futures_util::TryFutureExt;
+
+use super::{Destination, Reported, Reporting};
+use crate::{CookieName, Lead, Partli, Refport, Sale, track::Outcome};
 
 /// By the name `refport` and the cookie `refp_id`. It counts nothing without a click, and a repeated
 /// lead once where the client was told so by
@@ -24,11 +26,11 @@ impl Destination for Refport {
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
-        Box::pin(async { Ok(self.track.report_lead(lead).await?.map(Into::into)) })
+        Box::pin(self.track.reporting_lead(lead).map_ok(reported))
     }
 
     fn report_sale(&self, sale: Sale) -> Reporting<'_> {
-        Box::pin(async { Ok(self.track.report_sale(sale).await?.map(Into::into)) })
+        Box::pin(self.track.reporting_sale(sale).map_ok(reported))
     }
 }
 
@@ -50,10 +52,14 @@ impl Destination for Partli {
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
-        Box::pin(async { Ok(self.track.report_lead(lead).await?.map(Into::into)) })
+        Box::pin(self.track.reporting_lead(lead).map_ok(reported))
     }
 
     fn report_sale(&self, sale: Sale) -> Reporting<'_> {
-        Box::pin(async { Ok(self.track.report_sale(sale).await?.map(Into::into)) })
+        Box::pin(self.track.reporting_sale(sale).map_ok(reported))
     }
+}
+
+fn reported<T: Into<Reported>>(outcome: Outcome<T>) -> Outcome<Reported> {
+    outcome.map(Into::into)
 }

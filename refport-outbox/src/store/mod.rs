@@ -7,12 +7,21 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{collections::HashSet, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    future::{Future, pending},
+    panic::resume_unwind,
+    pin::Pin,
+    sync::Arc,
+};
+
+use tokio::task::{JoinError, spawn_blocking};
 
 pub use self::connection::Connection;
 pub(crate) use self::connection::sealed;
 use crate::{
-    EnqueueError, Enqueued, Event, StoreError,
+    EnqueueError, Enqueued, Event, ParsePayloadError, StoreError,
     enqueue::{Name, Prepared},
     look::{Count, DeadLetter, Page, PausedDestination, Selection},
 };
@@ -68,6 +77,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// Marks what is settled and claims what is due, in one transaction.
     fn turn<'a>(&'a self, turn: &'a Turn<'a>) -> Work<'a, Turned>;
+
+    /// Gives back what is kept for the next turn: there is none for now.
+    fn rest(&self) {}
 
     /// Takes over what was claimed under leases that are over. As [`Turned::claimed`].
     fn take_over<'a>(&'a self, claim: Claim<'a>) -> Work<'a, Vec<Claimed>>;
@@ -152,17 +164,14 @@ pub(crate) struct Turned {
     /// How many of the settled rows were marked: of the others, the lease was gone.
     pub(crate) marked: u64,
     pub(crate) claimed: Vec<Claimed>,
-    /// Nothing was claimed because events of other destinations came first. There may be some
-    /// behind them.
-    pub(crate) more: bool,
 }
 
 /// A row under a lease.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
     pub(crate) id: i64,
-    pub(crate) fence: i64,
-    pub(crate) payload: String,
+    pub(crate) fence: Fence,
+    pub(crate) event: Result<Event, ParsePayloadError>,
     /// With the one that this lease is for.
     pub(crate) attempts: i64,
     pub(crate) due_at: i64,
@@ -170,11 +179,65 @@ pub(crate) struct Claimed {
     pub(crate) taken_over: bool,
 }
 
+/// What tells whose lease a row is under: it changes with each lease, and who holds an older one can
+/// mark nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// Kept in the row.
+    Row(i64),
+    /// The number of a lease on many rows.
+    #[cfg(feature = "sqlite")]
+    Lease(i64),
+}
+
+impl Fence {
+    /// The number in the row, where it is there.
+    const fn row(self) -> Option<i64> {
+        match self {
+            Self::Row(fence) => Some(fence),
+            #[cfg(feature = "sqlite")]
+            Self::Lease(_) => None,
+        }
+    }
+}
+
+/// The event of a row. A driver that is not ours may have written anything.
+fn event(payload: &[u8]) -> Result<Event, ParsePayloadError> {
+    let payload = std::str::from_utf8(payload).map_err(|_| ParsePayloadError::Json)?;
+    Event::from_payload(payload)
+}
+
+/// Reads the events of so many rows, in the order in which they are due. Many of them are read on a
+/// thread for it, so that deliveries go on meanwhile.
+async fn read_all(
+    rows: usize,
+    read: impl FnOnce() -> Result<Vec<Claimed>, StoreError> + Send + 'static,
+) -> Result<Vec<Claimed>, StoreError> {
+    const MANY: usize = 64;
+    let read = || {
+        let mut claimed = read()?;
+        claimed.sort_unstable_by_key(|row| (row.due_at, row.id));
+        Ok(claimed)
+    };
+    if rows < MANY {
+        return read();
+    }
+    match spawn_blocking(read)
+        .await
+        .map_err(JoinError::try_into_panic)
+    {
+        Ok(claimed) => claimed,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime shuts down, and with it whoever waits here.
+        Err(Err(_)) => pending().await,
+    }
+}
+
 /// What becomes of a row whose lease is held.
 #[derive(Clone, Debug)]
 pub(crate) struct Settle {
     pub(crate) id: i64,
-    pub(crate) fence: i64,
+    pub(crate) fence: Fence,
     pub(crate) mark: Mark,
 }
 

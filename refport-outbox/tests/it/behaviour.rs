@@ -490,10 +490,7 @@ pub(crate) async fn migrations_are_our_own_and_can_meet(database: Database) {
 }
 
 pub(crate) async fn two_processes_may_make_the_tables_at_once(database: Database) {
-    for table in ["deliveries", "events", "pauses", "migrations"] {
-        let drop = format!("DROP TABLE IF EXISTS refport_outbox_{table}");
-        database.execute(&drop).await;
-    }
+    database.drop_tables().await;
     let outbox = database.outbox();
     let (one, other) = tokio::join!(outbox.migrate(), outbox.migrate());
     one.unwrap();
@@ -502,10 +499,7 @@ pub(crate) async fn two_processes_may_make_the_tables_at_once(database: Database
 }
 
 pub(crate) async fn missing_tables_are_named(database: Database) {
-    for table in ["deliveries", "events", "pauses", "migrations"] {
-        let drop = format!("DROP TABLE IF EXISTS refport_outbox_{table}");
-        database.execute(&drop).await;
-    }
+    database.drop_tables().await;
     let outbox = database.outbox();
     let error = database
         .order(&outbox, "1", sale("inv_1"), false)

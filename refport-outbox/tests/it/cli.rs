@@ -297,10 +297,7 @@ pub(crate) async fn what_was_delivered_long_ago_is_purged_by_command(database: D
 }
 
 pub(crate) async fn missing_tables_are_made_by_command(database: Database) {
-    for table in ["deliveries", "events", "pauses", "migrations"] {
-        let drop = format!("DROP TABLE IF EXISTS refport_outbox_{table}");
-        database.execute(&drop).await;
-    }
+    database.drop_tables().await;
     for arguments in [
         ["status"].as_slice(),
         &["dead", "list"],

@@ -149,6 +149,22 @@ impl Database {
         }
     }
 
+    /// Drops all that the migrations made.
+    pub(crate) async fn drop_tables(&self) {
+        let (tables, rest) = match &self.pool {
+            Pool::Sqlite(_) => ("SELECT name FROM sqlite_master WHERE type = 'table'", ""),
+            Pool::Postgres(_) => (
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()",
+                "DROP FUNCTION refport_outbox_enqueued",
+            ),
+        };
+        let tables = self.texts(tables, 0).await;
+        for table in tables.iter().filter(|name| name.starts_with("refport_")) {
+            self.execute(&format!("DROP TABLE {table}")).await;
+        }
+        self.execute(rest).await;
+    }
+
     pub(crate) async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {

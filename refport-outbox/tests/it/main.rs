@@ -9,6 +9,7 @@ mod foreign;
 mod leases;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod moves;
 mod plan;
 mod restart;
 mod scripted;

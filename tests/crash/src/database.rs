@@ -133,11 +133,17 @@ impl Database {
         Ok(orders.collect())
     }
 
-    /// How many events were claimed more than once: taken over from a dead worker, given back, or
-    /// tried again.
+    /// How many events were claimed more than once. On SQLite: taken over from a dead worker, given
+    /// back, or tried again. On Postgres, where the attempts are counted, without those that were given
+    /// back, as that takes none.
     pub(crate) async fn claimed_again(&self) -> anyhow::Result<i64> {
         const SQLITE: &str = "SELECT count(*) FROM refport_outbox_deliveries WHERE fence > 1";
-        const POSTGRES: &str = "SELECT count(*) FROM refport_outbox_events WHERE fence > 1";
+        const POSTGRES: &str = "SELECT count(*) FROM (
+                SELECT attempts FROM refport_outbox_waiting
+                UNION ALL SELECT attempts FROM refport_outbox_leased
+                UNION ALL SELECT attempts FROM refport_outbox_delivered
+                UNION ALL SELECT attempts FROM refport_outbox_dead) AS events
+            WHERE attempts > 1";
         Ok(match &self.pool {
             Pool::Sqlite(pool) => sqlx::query_scalar(SQLITE).fetch_one(pool).await?,
             Pool::Postgres(pool) => sqlx::query_scalar(POSTGRES).fetch_one(pool).await?,

@@ -42,10 +42,19 @@ impl PartliTrack {
     /// comes within the time budgets, or the answer cannot be read. That it was attributed to
     /// nobody is no error.
     pub async fn lead(&self, lead: Lead) -> Result<PartliResponse, Error> {
-        let body = LeadBody::new(&lead).map_err(Error::Invalid)?;
-        let call = Call::new("partli.track.lead", &self.lead, &body, Repeat::Always);
+        let call = self.lead_call(&lead)?;
         drop(lead);
         self.endpoint.post(call).await
+    }
+
+    fn lead_call(&self, lead: &Lead) -> Result<Call, Error> {
+        let body = LeadBody::new(lead).map_err(Error::Invalid)?;
+        Ok(Call::new(
+            "partli.track.lead",
+            &self.lead,
+            &body,
+            Repeat::Always,
+        ))
     }
 
     /// Reports a purchase: `POST /api/track/sale`.
@@ -61,14 +70,23 @@ impl PartliTrack {
     /// (nothing is sent), the service answers an error, no answer comes within the time budgets, or
     /// the answer cannot be read. That it was attributed to nobody is no error.
     pub async fn sale(&self, sale: Sale) -> Result<PartliResponse, Error> {
+        let call = self.sale_call(&sale)?;
+        drop(sale);
+        self.endpoint.post(call).await
+    }
+
+    fn sale_call(&self, sale: &Sale) -> Result<Call, Error> {
         // A free order may well have no invoice.
         if sale.is_zero() {
             return Err(Error::NothingToReport(NothingToReport::ZeroAmount));
         }
-        let body = SaleBody::new(&sale).map_err(Error::Invalid)?;
-        let call = Call::new("partli.track.sale", &self.sale, &body, Repeat::Always);
-        drop(sale);
-        self.endpoint.post(call).await
+        let body = SaleBody::new(sale).map_err(Error::Invalid)?;
+        Ok(Call::new(
+            "partli.track.sale",
+            &self.sale,
+            &body,
+            Repeat::Always,
+        ))
     }
 
     /// [`lead`](Self::lead) with its outcomes in one type: attributed to nobody is
@@ -78,7 +96,7 @@ impl PartliTrack {
     ///
     /// As [`lead`](Self::lead).
     pub async fn report_lead(&self, lead: Lead) -> Result<Outcome<PartliResponse>, Error> {
-        self.lead(lead).await.map(outcome)
+        self.reporting_lead(lead).await
     }
 
     /// [`sale`](Self::sale) with its outcomes in one type: attributed to nobody is
@@ -88,9 +106,31 @@ impl PartliTrack {
     ///
     /// As [`sale`](Self::sale).
     pub async fn report_sale(&self, sale: Sale) -> Result<Outcome<PartliResponse>, Error> {
-        match self.sale(sale).await {
-            Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
-            answer => answer.map(outcome),
+        self.reporting_sale(sale).await
+    }
+
+    /// [`report_lead`](Self::report_lead), with the request written before it is waited for: the
+    /// future does not hold the lead.
+    pub(crate) fn reporting_lead(
+        &self,
+        lead: Lead,
+    ) -> impl Future<Output = Result<Outcome<PartliResponse>, Error>> + Send + '_ {
+        let call = self.lead_call(&lead);
+        async { self.endpoint.post(call?).await.map(outcome) }
+    }
+
+    /// As [`reporting_lead`](Self::reporting_lead).
+    pub(crate) fn reporting_sale(
+        &self,
+        sale: Sale,
+    ) -> impl Future<Output = Result<Outcome<PartliResponse>, Error>> + Send + '_ {
+        let call = self.sale_call(&sale);
+        async {
+            match call {
+                Ok(call) => self.endpoint.post(call).await.map(outcome),
+                Err(Error::NothingToReport(why)) => Ok(Outcome::NothingToReport(why)),
+                Err(error) => Err(error),
+            }
         }
     }
 }

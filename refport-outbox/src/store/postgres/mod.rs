@@ -1,19 +1,21 @@
+mod enqueue;
 mod hint;
+mod turn;
 
 use std::{future::Future, pin::Pin};
 
-use serde_json::json;
-use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{PgPool, Row, postgres::PgRow};
 
-use self::hint::Listener;
+use self::{
+    hint::Listener,
+    turn::{claim, settle},
+};
 use super::{
-    Backend, Claim, Claimed, Mark, NewRow, Settle, Turn, Turned, Work,
-    migrate::{migrator, run},
-    sealed::Connection,
+    Backend, Claim, Claimed, Fence, Turn, Turned, Work, event, read_all, sealed::Connection,
 };
 use crate::{
-    EnqueueError, Enqueued, StoreError, enqueue,
-    enqueue::Prepared,
+    EnqueueError, Enqueued, StoreError,
+    enqueue::{Prepared, write_one},
     look::{Count, DeadLetter, Page, PausedDestination, Selection, State},
 };
 
@@ -53,7 +55,7 @@ impl Backend for Postgres {
     fn add(&self, entry: Prepared) -> Work<'_, Result<Enqueued, EnqueueError>> {
         Box::pin(async move {
             let mut transaction = self.pool.begin().await?;
-            let outcome = enqueue::write_one(&mut *transaction, entry, true).await?;
+            let outcome = write_one(&mut *transaction, entry, true).await?;
             transaction.commit().await?;
             Ok(outcome)
         })
@@ -63,32 +65,35 @@ impl Backend for Postgres {
         Box::pin(async {
             if turn.settles.is_empty() {
                 let mut connection = self.pool.acquire().await?;
-                let claimed = claim(&mut connection, &turn.claim).await?;
+                let rows = claim(&mut connection, &turn.claim).await?;
+                drop(connection);
                 return Ok(Turned {
-                    claimed,
+                    claimed: read(rows, false).await?,
                     ..Turned::default()
                 });
             }
             let mut transaction = self.pool.begin().await?;
             let marked = settle(&mut transaction, turn.settles, turn.claim.now).await?;
-            let claimed = claim(&mut transaction, &turn.claim).await?;
+            let rows = claim(&mut transaction, &turn.claim).await?;
             transaction.commit().await?;
             Ok(Turned {
                 marked,
-                claimed,
-                more: false,
+                claimed: read(rows, false).await?,
             })
         })
     }
 
     fn take_over<'a>(&'a self, claim: Claim<'a>) -> Work<'a, Vec<Claimed>> {
-        const TAKE: &str = "WITH lost AS (SELECT id FROM refport_outbox_events
-                WHERE destination = $1 AND state = 1 AND lease_until <= $2
-                ORDER BY lease_until LIMIT $3 FOR UPDATE SKIP LOCKED)
-            UPDATE refport_outbox_events AS e
-            SET attempts = attempts + 1, fence = fence + 1, lease_until = $4
-            FROM lost WHERE e.id = lost.id
-            RETURNING e.id, fence, payload, attempts, due_at";
+        const TAKE: &str = "WITH lost AS (SELECT event_id AS id FROM refport_outbox_leased
+                WHERE destination = $1 AND lease_until <= $2
+                ORDER BY lease_until LIMIT $3 FOR UPDATE SKIP LOCKED),
+            taken AS (UPDATE refport_outbox_leased AS l
+                SET attempts = attempts + 1, fence = (SELECT nextval('refport_outbox_fences')),
+                    lease_until = $4
+                FROM lost WHERE event_id = lost.id
+                RETURNING event_id, fence, attempts, due_at)
+            SELECT event_id, fence, payload, attempts, due_at
+            FROM taken JOIN refport_outbox_events ON id = event_id";
         Box::pin(async move {
             let rows = sqlx::query(TAKE)
                 .bind(claim.destination)
@@ -97,7 +102,7 @@ impl Backend for Postgres {
                 .bind(claim.lease_until)
                 .fetch_all(&self.pool)
                 .await?;
-            rows.iter().map(|row| claimed(row, true)).collect()
+            read(rows, true).await
         })
     }
 
@@ -108,10 +113,10 @@ impl Backend for Postgres {
         horizon: i64,
         longest_lease: i64,
     ) -> Work<'a, u64> {
-        const WAITING: &str = "UPDATE refport_outbox_events SET due_at = $2
-            WHERE destination = $1 AND state = 0 AND due_at > $3";
-        const LEASED: &str = "UPDATE refport_outbox_events SET lease_until = $2
-            WHERE destination = $1 AND state = 1 AND lease_until > $2";
+        const WAITING: &str = "UPDATE refport_outbox_waiting SET due_at = $2
+            WHERE destination = $1 AND due_at > $3";
+        const LEASED: &str = "UPDATE refport_outbox_leased SET lease_until = $2
+            WHERE destination = $1 AND lease_until > $2";
         Box::pin(async move {
             let waiting = sqlx::query(WAITING)
                 .bind(destination)
@@ -171,13 +176,13 @@ impl Backend for Postgres {
 
     fn counts(&self) -> Work<'_, Vec<Count>> {
         const COUNTS: &str = "SELECT destination, 0::bigint AS state, count(*), min(created_at)
-                FROM refport_outbox_events WHERE state = 0 GROUP BY destination
+                FROM refport_outbox_waiting GROUP BY destination
             UNION ALL SELECT destination, 1, count(*), min(created_at)
-                FROM refport_outbox_events WHERE state = 1 GROUP BY destination
+                FROM refport_outbox_leased GROUP BY destination
             UNION ALL SELECT destination, 2, count(*), NULL
-                FROM refport_outbox_events WHERE state = 2 GROUP BY destination
+                FROM refport_outbox_delivered GROUP BY destination
             UNION ALL SELECT destination, 3, count(*), min(created_at)
-                FROM refport_outbox_events WHERE state = 3 GROUP BY destination
+                FROM refport_outbox_dead GROUP BY destination
             ORDER BY destination, state";
         Box::pin(async {
             let rows = sqlx::query(COUNTS).fetch_all(&self.pool).await?;
@@ -196,11 +201,11 @@ impl Backend for Postgres {
     }
 
     fn dead_letters<'a>(&'a self, page: &'a Page) -> Work<'a, Vec<DeadLetter>> {
-        const DEAD: &str = "SELECT id, key, destination, payload, created_at, settled_at, attempts,
-                reason, status, code, message
-            FROM refport_outbox_events
-            WHERE state = 3 AND ($1::text IS NULL OR destination = $1) AND id > $2
-            ORDER BY id LIMIT $3";
+        const DEAD: &str = "SELECT id, key, d.destination, payload, d.created_at, settled_at,
+                attempts, reason, status, code, message
+            FROM refport_outbox_dead AS d JOIN refport_outbox_events ON id = event_id
+            WHERE ($1::text IS NULL OR d.destination = $1) AND event_id > $2
+            ORDER BY event_id LIMIT $3";
         Box::pin(async {
             let rows = sqlx::query(DEAD)
                 .bind(page.destination.as_deref())
@@ -213,9 +218,10 @@ impl Backend for Postgres {
     }
 
     fn dead_letter(&self, id: i64) -> Work<'_, Option<DeadLetter>> {
-        const ONE: &str = "SELECT id, key, destination, payload, created_at, settled_at, attempts,
-                reason, status, code, message
-            FROM refport_outbox_events WHERE id = $1 AND state = 3";
+        const ONE: &str = "SELECT id, key, d.destination, payload, d.created_at, settled_at,
+                attempts, reason, status, code, message
+            FROM refport_outbox_dead AS d JOIN refport_outbox_events ON id = event_id
+            WHERE event_id = $1";
         Box::pin(async move {
             let row = sqlx::query(ONE).bind(id).fetch_optional(&self.pool).await?;
             row.as_ref().map(DeadLetter::read).transpose()
@@ -223,10 +229,12 @@ impl Backend for Postgres {
     }
 
     fn replay<'a>(&'a self, selection: &'a Selection, now: i64) -> Work<'a, u64> {
-        const REPLAY: &str = "UPDATE refport_outbox_events
-            SET state = 0, due_at = $3, attempts = 0, settled_at = NULL
-            WHERE state = 3 AND ($1::bigint IS NULL OR id = $1)
-                AND ($2::text IS NULL OR destination = $2)";
+        const REPLAY: &str = "WITH replayed AS (DELETE FROM refport_outbox_dead
+                WHERE ($1::bigint IS NULL OR event_id = $1)
+                    AND ($2::text IS NULL OR destination = $2)
+                RETURNING event_id, destination, created_at)
+            INSERT INTO refport_outbox_waiting (event_id, destination, created_at, due_at)
+            SELECT event_id, destination, created_at, $3 FROM replayed";
         Box::pin(async move {
             let (id, destination) = selection.parts();
             let done = sqlx::query(REPLAY)
@@ -240,16 +248,21 @@ impl Backend for Postgres {
     }
 
     fn purge(&self, before: i64, limit: i64) -> Work<'_, u64> {
-        // The first part jumps from one destination to the next within the index.
+        // The first part jumps from one destination to the next within the index, the second reads
+        // the oldest of each. The number above 0 is for the planner, as where deliveries are marked.
         const PURGE: &str = "WITH RECURSIVE known (name) AS (
-                SELECT min(destination) FROM refport_outbox_events WHERE state = 2
-                UNION ALL SELECT (SELECT min(destination) FROM refport_outbox_events
-                    WHERE state = 2 AND destination > known.name)
-                FROM known WHERE known.name IS NOT NULL)
-            DELETE FROM refport_outbox_events WHERE id IN (
-                SELECT e.id FROM known JOIN refport_outbox_events AS e
-                ON e.state = 2 AND e.destination = known.name AND e.settled_at < $1
-                LIMIT $2 FOR UPDATE OF e SKIP LOCKED)";
+                SELECT min(destination) FROM refport_outbox_delivered
+                UNION ALL SELECT (SELECT min(destination) FROM refport_outbox_delivered
+                    WHERE destination > known.name)
+                FROM known WHERE known.name IS NOT NULL),
+            old AS (SELECT unnest(ARRAY(SELECT event_id FROM known CROSS JOIN LATERAL (
+                    SELECT event_id FROM refport_outbox_delivered
+                    WHERE destination = known.name AND settled_at < $1
+                    ORDER BY settled_at LIMIT (SELECT $2::bigint) FOR UPDATE SKIP LOCKED) AS d
+                LIMIT $2)) AS id),
+            gone AS (DELETE FROM refport_outbox_delivered USING old
+                WHERE event_id = old.id AND old.id > 0 RETURNING event_id)
+            DELETE FROM refport_outbox_events USING gone WHERE id = event_id";
         Box::pin(async move {
             let done = sqlx::query(PURGE)
                 .bind(before)
@@ -261,165 +274,19 @@ impl Backend for Postgres {
     }
 }
 
-impl Connection for PgConnection {
-    async fn insert(&mut self, rows: &[&NewRow], notify: bool) -> Result<Vec<bool>, StoreError> {
-        const ONE: &str =
-            "INSERT INTO refport_outbox_events (key, destination, payload, created_at, due_at)
-            VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING";
-        const MANY: &str =
-            "INSERT INTO refport_outbox_events (key, destination, payload, created_at, due_at)
-            SELECT *, created_at FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[])
-                AS v (key, destination, payload, created_at)
-            ON CONFLICT DO NOTHING RETURNING key, destination";
-        // The same, and a notice that is given with the commit.
-        const ONE_NOTIFY: &str = "WITH written AS (
-            INSERT INTO refport_outbox_events (key, destination, payload, created_at, due_at)
-            VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING RETURNING 1)
-            SELECT pg_notify('refport_outbox', '') FROM written";
-        if let [row] = rows {
-            let query = sqlx::query(if notify { ONE_NOTIFY } else { ONE })
-                .bind(row.key.as_str())
-                .bind(&*row.destination)
-                .bind(row.payload.as_str())
-                .bind(row.created_at);
-            let written = query.execute(self).await?.rows_affected() == 1;
-            return Ok(vec![written]);
-        }
-        let written = sqlx::query(MANY)
-            .bind(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &*row.destination).collect::<Vec<_>>())
-            .bind(
-                rows.iter()
-                    .map(|row| row.payload.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
-            .fetch_all(&mut *self)
-            .await?;
-        if notify && !written.is_empty() {
-            sqlx::query("SELECT pg_notify('refport_outbox', '')")
-                .execute(self)
-                .await?;
-        }
-        super::fresh(rows, &written, |row| Ok((row.try_get(0)?, row.try_get(1)?)))
-    }
-
-    async fn find(&mut self, key: &str, destination: &str) -> Result<Option<String>, StoreError> {
-        const FIND: &str =
-            "SELECT payload FROM refport_outbox_events WHERE key = $1 AND destination = $2";
-        Ok(sqlx::query_scalar(FIND)
-            .bind(key)
-            .bind(destination)
-            .fetch_optional(self)
-            .await?)
-    }
-
-    async fn take_back(&mut self, row: &NewRow) -> Result<(), StoreError> {
-        const TAKE: &str = "DELETE FROM refport_outbox_events WHERE key = $1 AND destination = $2";
-        sqlx::query(TAKE)
-            .bind(row.key.as_str())
-            .bind(&*row.destination)
-            .execute(self)
-            .await?;
-        Ok(())
-    }
-
-    async fn migrate(&mut self) -> Result<(), StoreError> {
-        let migrator = migrator(&[(
-            1,
-            "outbox",
-            include_str!("../../../migrations/postgres/0001_outbox.sql"),
-        )]);
-        run(&migrator, self).await
-    }
-}
-
-async fn settle(
-    connection: &mut PgConnection,
-    settles: &[Settle],
-    now: i64,
-) -> Result<u64, StoreError> {
-    // What most rows need, without the rest.
-    const DELIVERED: &str = "UPDATE refport_outbox_events AS e
-        SET state = 2, settled_at = $3, lease_until = NULL,
-            reason = NULL, status = NULL, code = NULL, message = NULL
-        FROM UNNEST($1::bigint[], $2::bigint[]) AS v (id, fence)
-        WHERE e.id = v.id AND e.fence = v.fence AND e.state = 1 AND e.lease_until > $3";
-    const OTHER: &str = "UPDATE refport_outbox_events AS e
-        SET state = v.state, due_at = coalesce(v.due_at, e.due_at),
-            attempts = e.attempts + v.attempts,
-            settled_at = CASE WHEN v.state = 0 THEN NULL ELSE $2 END, lease_until = NULL,
-            reason = v.reason, status = v.status, code = v.code, message = v.message
-        FROM json_to_recordset($1::text::json) AS v (id bigint, fence bigint, state bigint,
-            due_at bigint, attempts bigint, reason text, status bigint, code text, message text)
-        WHERE e.id = v.id AND e.fence = v.fence AND e.state = 1 AND e.lease_until > $2";
-    let (mut ids, mut fences, mut other) = (Vec::new(), Vec::new(), Vec::new());
-    for Settle { id, fence, mark } in settles {
-        if let Mark::Delivered(None) = mark {
-            ids.push(*id);
-            fences.push(*fence);
-            continue;
-        }
-        let failure = mark.failure();
-        other.push(json!({
-            "id": id,
-            "fence": fence,
-            "state": mark.state(),
-            "due_at": mark.due_at(),
-            "attempts": mark.attempts(),
-            "reason": mark.reason(),
-            "status": failure.and_then(|failure| failure.status),
-            "code": failure.and_then(|failure| failure.code.as_deref()),
-            "message": failure.and_then(|failure| failure.message.as_deref()),
-        }));
-    }
-    let mut marked = 0;
-    if !ids.is_empty() {
-        let done = sqlx::query(DELIVERED).bind(ids).bind(fences).bind(now);
-        marked += done.execute(&mut *connection).await?.rows_affected();
-    }
-    if !other.is_empty() {
-        let other = serde_json::to_string(&other)?;
-        let done = sqlx::query(OTHER).bind(other).bind(now);
-        marked += done.execute(&mut *connection).await?.rows_affected();
-    }
-    Ok(marked)
-}
-
-async fn claim(
-    connection: &mut PgConnection,
-    claim: &Claim<'_>,
-) -> Result<Vec<Claimed>, StoreError> {
-    if claim.limit == 0 {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query(CLAIM)
-        .bind(claim.destination)
-        .bind(claim.now)
-        .bind(count(claim.limit))
-        .bind(claim.lease_until)
-        .fetch_all(connection)
-        .await?;
-    let mut rows: Vec<_> = rows
-        .iter()
-        .map(|row| claimed(row, false))
-        .collect::<Result<_, _>>()?;
-    rows.sort_unstable_by_key(|row| (row.due_at, row.id));
-    Ok(rows)
-}
-
-/// Its plan is tested: it must not look at what is delivered.
-const CLAIM: &str = include_str!("claim.sql");
-
-fn claimed(row: &PgRow, taken_over: bool) -> Result<Claimed, StoreError> {
-    Ok(Claimed {
-        id: row.try_get(0)?,
-        fence: row.try_get(1)?,
-        payload: row.try_get(2)?,
-        attempts: row.try_get(3)?,
-        due_at: row.try_get(4)?,
-        taken_over,
-    })
+/// The events of rows that were claimed, in the order in which they are due.
+async fn read(rows: Vec<PgRow>, taken_over: bool) -> Result<Vec<Claimed>, StoreError> {
+    let claimed = move |row: &PgRow| {
+        Ok(Claimed {
+            id: row.try_get(0)?,
+            fence: Fence::Row(row.try_get(1)?),
+            event: event(row.try_get::<&str, _>(2)?.as_bytes()),
+            attempts: row.try_get(3)?,
+            due_at: row.try_get(4)?,
+            taken_over,
+        })
+    };
+    read_all(rows.len(), move || rows.iter().map(claimed).collect()).await
 }
 
 fn count(limit: usize) -> i64 {

@@ -17,18 +17,14 @@ const OLDEST_VERSION: [u32; 3] = [3, 51, 3];
 
 impl Connection for SqliteConnection {
     async fn insert(&mut self, rows: &[&NewRow], _: bool) -> Result<Vec<bool>, StoreError> {
-        // Events that workers have taken in already are in the other table.
+        // A trigger ignores events that were tried already, and are in the other table.
         const ONE: &str =
             "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
-            SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM refport_outbox_deliveries
-                WHERE key = ?1 AND destination = ?2)
-            ON CONFLICT DO NOTHING";
+            VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         const MANY: &str =
             "INSERT INTO refport_outbox_events (key, destination, payload, created_at)
             SELECT v.value ->> 0, v.value ->> 1, v.value ->> 2, v.value ->> 3
-            FROM json_each(?1) AS v
-            WHERE NOT EXISTS (SELECT 1 FROM refport_outbox_deliveries AS d
-                WHERE d.key = v.value ->> 0 AND d.destination = v.value ->> 1)
+            FROM json_each(?1) AS v WHERE true
             ON CONFLICT DO NOTHING RETURNING key, destination";
         if let [row] = rows {
             let done = sqlx::query(ONE)

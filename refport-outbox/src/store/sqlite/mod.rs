@@ -1,18 +1,24 @@
+mod busy;
+mod claim;
 mod enqueue;
 mod group;
-mod turn;
+mod held;
+mod settle;
 
 use std::{
     future::{Future, pending},
     pin::Pin,
 };
 
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Connection as _, Row, SqlitePool};
 
 use self::{
+    busy::Busy,
+    claim::{Leased, claim_all},
     enqueue::check_version,
     group::Group,
-    turn::{claim_all, settle},
+    held::Held,
+    settle::settle,
 };
 use super::{Backend, Claim, Claimed, Turn, Turned, Work, sealed::Connection};
 use crate::{
@@ -28,19 +34,26 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) struct Sqlite {
     pool: SqlitePool,
     group: Group,
+    held: Held,
+    busy: Busy,
 }
 
 impl Sqlite {
     pub(super) fn new(pool: SqlitePool) -> Self {
         Self {
             group: Group::new(pool.clone()),
+            held: Held::default(),
+            busy: Busy::default(),
             pool,
         }
     }
 
     /// Whether a turn would find anything. Reading takes no lock from the application.
     async fn is_due(&self, claim: &Claim<'_>) -> Result<bool, StoreError> {
-        const DUE: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_events)
+        const DUE: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_events
+                WHERE destination = ?1 AND key NOT IN (SELECT k.value
+                    FROM refport_outbox_leases AS l, json_each(l.keys) AS k
+                    WHERE l.destination = ?1))
             OR EXISTS (SELECT 1 FROM refport_outbox_deliveries
                 WHERE destination = ?1 AND state = 0 AND due_at <= ?2)";
         if claim.limit == 0 {
@@ -82,26 +95,60 @@ impl Backend for Sqlite {
     fn turn<'a>(&'a self, turn: &'a Turn<'a>) -> Work<'a, Turned> {
         Box::pin(async {
             if turn.settles.is_empty() && !self.is_due(&turn.claim).await? {
+                self.busy.release();
                 return Ok(Turned::default());
             }
-            let mut transaction = self.pool.begin_with(BEGIN).await?;
-            let marked = settle(&mut transaction, turn.settles, turn.claim.now).await?;
-            let (claimed, more) = match turn.claim.limit {
-                0 => (Vec::new(), false),
-                _ => claim_all(&mut transaction, &turn.claim).await?,
+            let mut connection = self.busy.acquire(&self.pool).await?;
+            let mut transaction = connection.begin_with(BEGIN).await?;
+            let Turn { settles, claim } = turn;
+            let (marked, marks) = settle(
+                &mut transaction,
+                &self.held,
+                claim.destination,
+                settles,
+                claim.now,
+            )
+            .await?;
+            let mut leased = match claim.limit {
+                0 => Leased::default(),
+                _ => claim_all(&mut transaction, &self.held, claim).await?,
             };
             transaction.commit().await?;
+            self.busy.keep(&self.pool, connection);
+            self.held.settled(&marks);
+            leased.hold(&self.held, claim);
             Ok(Turned {
                 marked,
-                claimed,
-                more,
+                claimed: leased.read(false).await?,
             })
         })
     }
 
+    fn rest(&self) {
+        self.busy.release();
+    }
+
     fn take_over<'a>(&'a self, claim: Claim<'a>) -> Work<'a, Vec<Claimed>> {
-        const LOST: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_deliveries
-            WHERE destination = ?1 AND state = 1 AND lease_until <= ?2)";
+        const LOST: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_leases
+                WHERE destination = ?1 AND lease_until <= ?2)
+            OR EXISTS (SELECT 1 FROM refport_outbox_deliveries
+                WHERE destination = ?1 AND state = 1 AND lease_until <= ?2)";
+        // From the first table to that of what was tried, by the lost lease and with its numbers.
+        const MOVE: &str = "INSERT INTO refport_outbox_deliveries (id, key, destination, payload,
+                created_at, state, due_at, attempts, fence, lease_until)
+            SELECT l.id - json_array_length(l.keys) + 1 + k.key, e.key, e.destination, e.payload,
+                e.created_at, 1, e.created_at, 1, 1, l.lease_until
+            FROM refport_outbox_leases AS l CROSS JOIN json_each(l.keys) AS k
+            CROSS JOIN refport_outbox_events AS e
+            WHERE l.destination = ?1 AND l.lease_until <= ?2
+                AND e.destination = l.destination AND e.key = k.value
+            ON CONFLICT DO NOTHING";
+        const MOVED: &str = "DELETE FROM refport_outbox_events
+            WHERE destination = ?1 AND key IN (SELECT k.value
+                FROM refport_outbox_leases AS l, json_each(l.keys) AS k
+                WHERE l.destination = ?1 AND l.lease_until <= ?2)";
+        const END: &str = "DELETE FROM refport_outbox_leases
+            WHERE destination = ?1 AND lease_until <= ?2";
         const TAKE: &str = "UPDATE refport_outbox_deliveries
             SET attempts = attempts + 1, fence = fence + 1, lease_until = ?4
             WHERE id IN (SELECT id FROM refport_outbox_deliveries
@@ -109,6 +156,8 @@ impl Backend for Sqlite {
                 ORDER BY lease_until LIMIT ?3)
             RETURNING id, fence, payload, attempts, due_at";
         Box::pin(async move {
+            // Now and then, events whose keys come first.
+            self.held.move_cursor(claim.destination, None);
             let lost: i64 = sqlx::query_scalar(LOST)
                 .bind(claim.destination)
                 .bind(claim.now)
@@ -117,14 +166,23 @@ impl Backend for Sqlite {
             if lost == 0 {
                 return Ok(Vec::new());
             }
+            let mut transaction = self.pool.begin_with(BEGIN).await?;
+            for statement in [MOVE, MOVED, END] {
+                sqlx::query(statement)
+                    .bind(claim.destination)
+                    .bind(claim.now)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
             let rows = sqlx::query(TAKE)
                 .bind(claim.destination)
                 .bind(claim.now)
                 .bind(count(claim.limit))
                 .bind(claim.lease_until)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *transaction)
                 .await?;
-            rows.iter().map(|row| claimed(row, true)).collect()
+            transaction.commit().await?;
+            Leased::from(rows).read(true).await
         })
     }
 
@@ -138,11 +196,15 @@ impl Backend for Sqlite {
         const ODD: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_deliveries
                 WHERE destination = ?1 AND state = 0 AND due_at > ?2)
             OR EXISTS (SELECT 1 FROM refport_outbox_deliveries
-                WHERE destination = ?1 AND state = 1 AND lease_until > ?3)";
+                WHERE destination = ?1 AND state = 1 AND lease_until > ?3)
+            OR EXISTS (SELECT 1 FROM refport_outbox_leases
+                WHERE destination = ?1 AND lease_until > ?3)";
         const WAITING: &str = "UPDATE refport_outbox_deliveries SET due_at = ?2
             WHERE destination = ?1 AND state = 0 AND due_at > ?3";
         const LEASED: &str = "UPDATE refport_outbox_deliveries SET lease_until = ?2
             WHERE destination = ?1 AND state = 1 AND lease_until > ?2";
+        const LEASES: &str = "UPDATE refport_outbox_leases SET lease_until = ?2
+            WHERE destination = ?1 AND lease_until > ?2";
         Box::pin(async move {
             let odd: i64 = sqlx::query_scalar(ODD)
                 .bind(destination)
@@ -159,12 +221,16 @@ impl Backend for Sqlite {
                 .bind(horizon)
                 .execute(&self.pool)
                 .await?;
-            let leased = sqlx::query(LEASED)
-                .bind(destination)
-                .bind(longest_lease)
-                .execute(&self.pool)
-                .await?;
-            Ok(waiting.rows_affected() + leased.rows_affected())
+            let mut healed = waiting.rows_affected();
+            for statement in [LEASED, LEASES] {
+                let leases = sqlx::query(statement)
+                    .bind(destination)
+                    .bind(longest_lease)
+                    .execute(&self.pool)
+                    .await?;
+                healed += leases.rows_affected();
+            }
+            Ok(healed)
         })
     }
 
@@ -210,9 +276,13 @@ impl Backend for Sqlite {
     }
 
     fn counts(&self) -> Work<'_, Vec<Count>> {
-        const COUNTS: &str = "SELECT destination, state, sum(n), min(oldest) FROM (
-                SELECT destination, 0 AS state, count(*) AS n, min(created_at) AS oldest
-                    FROM refport_outbox_events GROUP BY destination
+        const COUNTS: &str = "WITH held AS MATERIALIZED (
+                SELECT l.destination, k.value AS key
+                FROM refport_outbox_leases AS l, json_each(l.keys) AS k)
+            SELECT destination, state, sum(n), min(oldest) FROM (
+                SELECT destination, (destination, key) IN held AS state, count(*) AS n,
+                    min(created_at) AS oldest
+                    FROM refport_outbox_events GROUP BY destination, state
                 UNION ALL SELECT destination, 0, count(*), min(created_at)
                     FROM refport_outbox_deliveries WHERE state = 0 GROUP BY destination
                 UNION ALL SELECT destination, 1, count(*), min(created_at)
@@ -300,17 +370,6 @@ impl Backend for Sqlite {
             Ok(done.rows_affected())
         })
     }
-}
-
-fn claimed(row: &SqliteRow, taken_over: bool) -> Result<Claimed, StoreError> {
-    Ok(Claimed {
-        id: row.try_get(0)?,
-        fence: row.try_get(1)?,
-        payload: row.try_get(2)?,
-        attempts: row.try_get(3)?,
-        due_at: row.try_get(4)?,
-        taken_over,
-    })
 }
 
 fn count(limit: usize) -> i64 {

@@ -1,11 +1,11 @@
 //! What is delivered, and what its outcome means.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
     super::{
         circuit::Keeps,
-        deliver::{Row, deliver},
+        deliver::{Delivery, Row},
         settings::Settings,
         verdict::{Verdict, failure, unclear},
     },
@@ -43,7 +43,7 @@ impl Run<'_> {
     }
 
     pub(super) fn begin_delivery(&mut self, claimed: Claimed) {
-        let event = match Event::from_payload(&claimed.payload) {
+        let event = match claimed.event {
             Ok(event) => event,
             Err(error) => return self.cannot_read(&claimed, error),
         };
@@ -66,13 +66,9 @@ impl Run<'_> {
             );
             return self.bury(row, lost);
         }
-        self.sent.insert(row.id, row);
-        self.in_flight.push(Box::pin(deliver(
-            Arc::clone(&self.lane.destination),
-            event,
-            row,
-            self.lane.settings.delivery_timeout,
-        )));
+        let time = self.lane.settings.delivery_timeout;
+        self.in_flight
+            .push(Delivery::new(self.destination, event, row, time));
     }
 
     pub(super) fn cannot_read(&mut self, claimed: &Claimed, error: ParsePayloadError) {
@@ -91,7 +87,6 @@ impl Run<'_> {
     }
 
     pub(super) fn end_delivery(&mut self, row: Row, verdict: Verdict) {
-        self.sent.remove(&row.id);
         self.ended += 1;
         let settings = &self.lane.settings;
         match verdict {

@@ -1,6 +1,6 @@
 //! How a run ends.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
@@ -22,9 +22,10 @@ impl Run<'_> {
 
     /// The time is over: what is on its way is given up, and what it comes to is not known.
     pub(super) async fn cut_off(&mut self) {
+        let on_their_way = Pin::new(&mut self.in_flight).iter_pin_mut();
+        let rows: Vec<Row> = on_their_way.map(|delivery| delivery.row()).collect();
         self.in_flight.clear();
-        let sent: Vec<Row> = self.sent.drain().map(|(_, row)| row).collect();
-        for row in sent {
+        for row in rows {
             self.report.cut_off += 1;
             let cut = failure("stopped", "the worker stopped before the answer");
             if row.counts_once {

@@ -8,7 +8,7 @@ mod marks;
 mod visits;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt,
     future::Future,
     pin::{Pin, pin},
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use refport_core::destination::Destination;
 use tokio::time::{Instant, sleep_until};
 
@@ -24,14 +24,13 @@ use super::{
     Report, Until,
     backoff::Jitter,
     circuit::Circuit,
-    deliver::Row,
+    deliver::Delivery,
     settings::Settings,
     stop::Stop,
     turn::{PauseChange, Visit},
-    verdict::Verdict,
 };
 use crate::{
-    Outbox, StoreError,
+    Outbox, Store, StoreError,
     store::{Claimed, Settle},
 };
 
@@ -66,7 +65,10 @@ impl Lane {
     }
 
     pub(super) async fn run(&mut self, until: Until, stop: &Stop) -> Result<Report, StoreError> {
-        Run::new(self, until).run(stop).await
+        let destination = Arc::clone(&self.destination);
+        // Also where the run is given up.
+        let _resting = Resting(self.outbox.store().clone());
+        Run::new(self, &*destination, until).run(stop).await
     }
 
     fn name(&self) -> &str {
@@ -75,6 +77,15 @@ impl Lane {
 
     fn now(&self) -> i64 {
         self.outbox.the_clock().now()
+    }
+}
+
+/// Tells the store, when it is dropped, that no more is asked of it for now.
+struct Resting(Store);
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        self.0.backend().rest();
     }
 }
 
@@ -87,19 +98,17 @@ impl fmt::Debug for Lane {
     }
 }
 
-type Delivering = Pin<Box<dyn Future<Output = (Row, Verdict)> + Send>>;
 type Visiting = Pin<Box<dyn Future<Output = Visit> + Send>>;
 
 /// One run of a lane: what it holds, and what it is waiting for.
 struct Run<'a> {
     lane: &'a mut Lane,
+    destination: &'a dyn Destination,
     until: Until,
     report: Report,
     /// Claimed and not begun, in the order in which they are due.
     buffer: VecDeque<(Claimed, Instant)>,
-    in_flight: FuturesUnordered<Delivering>,
-    /// What is on its way, for when it is cut off.
-    sent: HashMap<i64, Row>,
+    in_flight: FuturesUnordered<Delivery<'a>>,
     /// To be marked.
     settles: Vec<Settle>,
     /// Since when the first of them waits.
@@ -124,15 +133,15 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(lane: &'a mut Lane, until: Until) -> Self {
+    fn new(lane: &'a mut Lane, destination: &'a dyn Destination, until: Until) -> Self {
         let now = Instant::now();
         Self {
             lane,
+            destination,
             until,
             report: Report::default(),
             buffer: VecDeque::new(),
             in_flight: FuturesUnordered::new(),
-            sent: HashMap::new(),
             settles: Vec::new(),
             settles_since: None,
             visiting: None,
@@ -166,6 +175,12 @@ impl<'a> Run<'a> {
             tokio::select! {
                 Some((row, verdict)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                     self.end_delivery(row, verdict);
+                    // Others that ended too, before the rest is looked at. Each makes room for one.
+                    self.begin_deliveries();
+                    while let Some(Some((row, verdict))) = self.in_flight.next().now_or_never() {
+                        self.end_delivery(row, verdict);
+                        self.begin_deliveries();
+                    }
                 }
                 visit = wait_for(&mut self.visiting), if self.visiting.is_some() => {
                     self.visiting = None;

@@ -14,7 +14,7 @@ use super::{
 use crate::observe;
 
 /// Marks that are worth a transaction of their own.
-const MANY: usize = 256;
+const MANY: usize = 512;
 /// How long fewer wait for others.
 const LINGER: Duration = Duration::from_millis(50);
 /// How often leases that are over are looked for.
@@ -165,9 +165,9 @@ impl Run<'_> {
         }
         let claimed = taken_over.len() + turned.claimed.len();
         if errand.wanted > 0 || errand.looks_for_resume {
-            self.is_dry = claimed == 0 && !turned.more;
+            self.is_dry = claimed == 0;
             // Where something was due, more may be soon.
-            let rest = if turned.more || (claimed >= errand.wanted && errand.wanted > 0) {
+            let rest = if claimed >= errand.wanted && errand.wanted > 0 {
                 Duration::ZERO
             } else if claimed > 0 {
                 self.lane.settings.poll.min(LINGER)

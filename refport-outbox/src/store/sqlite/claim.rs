@@ -1,0 +1,288 @@
+//! Claiming what is due: what was tried before, and what was not.
+
+use std::{
+    str::{self, FromStr},
+    sync::Arc,
+};
+
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{count, held::Held};
+use crate::{
+    StoreError,
+    store::{Claim, Claimed, Fence, event, read_all},
+};
+
+/// What is leased, as the database gives it. The events in it are read after the transaction, which
+/// nobody should wait for.
+#[derive(Default)]
+pub(super) struct Leased {
+    tried: Vec<SqliteRow>,
+    first: Vec<Pack>,
+}
+
+/// Events of one lease on the first table.
+struct Pack {
+    row: SqliteRow,
+    lease: i64,
+    keys: Vec<Arc<str>>,
+    events: usize,
+}
+
+/// Claims what is due, some of each kind. After the commit, [`Leased::hold`] makes it markable.
+pub(super) async fn claim_all(
+    connection: &mut SqliteConnection,
+    held: &Held,
+    wanted: &Claim<'_>,
+) -> Result<Leased, StoreError> {
+    // What was never tried waits for no backlog of what was.
+    let fresh = wanted.limit / 4;
+    let mut leased = Leased::default();
+    let tried = claim_tried(connection, wanted, wanted.limit - fresh).await?;
+    let room = wanted.limit - tried.len();
+    let is_full = tried.len() == wanted.limit - fresh;
+    leased.tried = tried;
+    leased.first = claim_first(connection, held, wanted, room).await?;
+    let room = wanted.limit - leased.len();
+    if is_full && room > 0 {
+        let mut more = claim_tried(connection, wanted, room).await?;
+        leased.tried.append(&mut more);
+    }
+    Ok(leased)
+}
+
+/// Its plan is tested: it must not look at what is delivered. SQLite looks at the value of a bare
+/// parameter in a `LIMIT`, and would plan the statement anew each time.
+const CLAIM: &str = include_str!("claim_tried.sql");
+
+async fn claim_tried(
+    connection: &mut SqliteConnection,
+    claim: &Claim<'_>,
+    limit: usize,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    Ok(sqlx::query(CLAIM)
+        .bind(claim.destination)
+        .bind(claim.now)
+        .bind(count(limit))
+        .bind(claim.lease_until)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Claims of fewer events take the oldest of twice as many; in larger ones it does not matter which of
+/// them is first.
+const LARGE: usize = 32;
+
+/// Takes leases on events that were never tried, in the order of their keys: round and round, so that
+/// none stays behind.
+async fn claim_first(
+    connection: &mut SqliteConnection,
+    held: &Held,
+    wanted: &Claim<'_>,
+    limit: usize,
+) -> Result<Vec<Pack>, StoreError> {
+    let mut packs = Vec::new();
+    if limit == 0 {
+        return Ok(packs);
+    }
+    if limit < LARGE {
+        packs.extend(lease(connection, wanted, OLDEST, "", limit).await?);
+        return Ok(packs);
+    }
+    let after = held.cursor(wanted.destination);
+    let mut room = limit;
+    for after in [Some(&*after), (!after.is_empty()).then_some("")] {
+        let Some(after) = after.filter(|_| room > 0) else {
+            break;
+        };
+        if let Some(pack) = lease(connection, wanted, NEXT, after, room).await? {
+            room -= pack.events;
+            held.move_cursor(wanted.destination, pack.keys.last());
+            packs.push(pack);
+        }
+    }
+    if room > 0 {
+        held.move_cursor(wanted.destination, None);
+    }
+    Ok(packs)
+}
+
+/// All columns in one row: sqlx hands each row from one thread to another, which costs more than the
+/// row. Lengths are in bytes.
+const NEXT: &str = include_str!("claim_next.sql");
+const OLDEST: &str = include_str!("claim_oldest.sql");
+
+async fn lease(
+    connection: &mut SqliteConnection,
+    wanted: &Claim<'_>,
+    statement: &'static str,
+    after: &str,
+    limit: usize,
+) -> Result<Option<Pack>, StoreError> {
+    const LEASE: &str = "INSERT INTO refport_outbox_leases
+            (id, destination, lease_until, keys, last_key)
+        SELECT coalesce(max(seq), 0) + ?1, ?2, ?3, ?4, ?5
+        FROM sqlite_sequence WHERE name = 'refport_outbox_leases'";
+    let (row, keys) = loop {
+        let row = sqlx::query(statement)
+            .bind(wanted.destination)
+            .bind(after)
+            .bind(count(limit))
+            .fetch_one(&mut *connection)
+            .await?;
+        let keys = Pieces::new(row.try_get(0)?, row.try_get(1)?)
+            .map(|key| str::from_utf8(key).map(Arc::from).map_err(|_| key.to_vec()));
+        match keys.collect::<Result<Vec<Arc<str>>, _>>() {
+            Ok(keys) => break (row, keys),
+            Err(key) => mend(connection, wanted.destination, &key).await?,
+        }
+    };
+    let Some(last) = keys.iter().max() else {
+        return Ok(None);
+    };
+    let done = sqlx::query(LEASE)
+        .bind(count(keys.len()))
+        .bind(wanted.destination)
+        .bind(wanted.lease_until)
+        .bind(array(&keys)?)
+        .bind(&**last)
+        .execute(connection)
+        .await?;
+    let lease = done.last_insert_rowid();
+    Ok(Some(Pack {
+        row,
+        lease,
+        events: keys.len(),
+        keys,
+    }))
+}
+
+fn array(keys: &[Arc<str>]) -> serde_json::Result<String> {
+    let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+    serde_json::to_string(&keys)
+}
+
+/// Gives an event another key whose own is no text: another driver may have written any bytes.
+async fn mend(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    key: &[u8],
+) -> Result<(), StoreError> {
+    const MEND: &str = "UPDATE refport_outbox_events SET key = 'not-utf-8:' || hex(key)
+        WHERE destination = ?1 AND key = CAST(?2 AS TEXT)";
+    sqlx::query(MEND)
+        .bind(destination)
+        .bind(key)
+        .execute(connection)
+        .await?;
+    tracing::warn!(
+        destination,
+        "the key of an event is not UTF-8, it is kept in hexadecimal"
+    );
+    Ok(())
+}
+
+impl Leased {
+    pub(super) fn len(&self) -> usize {
+        self.tried.len() + self.first.iter().map(|pack| pack.events).sum::<usize>()
+    }
+
+    /// The transaction is committed: what was leased can be marked.
+    pub(super) fn hold(&mut self, held: &Held, claim: &Claim<'_>) {
+        for pack in &mut self.first {
+            let (first, keys) = (pack.number(), std::mem::take(&mut pack.keys));
+            held.add(pack.lease, first, keys, claim.lease_until, claim.now);
+        }
+    }
+
+    /// The events.
+    pub(super) async fn read(self, taken_over: bool) -> Result<Vec<Claimed>, StoreError> {
+        let events = self.len();
+        read_all(events, move || {
+            let mut claimed = Vec::with_capacity(events);
+            for row in &self.tried {
+                claimed.push(tried(row, taken_over)?);
+            }
+            for pack in &self.first {
+                pack.read(&mut claimed)?;
+            }
+            Ok(claimed)
+        })
+        .await
+    }
+}
+
+impl From<Vec<SqliteRow>> for Leased {
+    fn from(tried: Vec<SqliteRow>) -> Self {
+        let first = Vec::new();
+        Self { tried, first }
+    }
+}
+
+fn tried(row: &SqliteRow, taken_over: bool) -> Result<Claimed, StoreError> {
+    Ok(Claimed {
+        id: row.try_get(0)?,
+        fence: Fence::Row(row.try_get(1)?),
+        event: event(row.try_get(2)?),
+        attempts: row.try_get(3)?,
+        due_at: row.try_get(4)?,
+        taken_over,
+    })
+}
+
+impl Pack {
+    /// The number of its first event.
+    fn number(&self) -> i64 {
+        self.lease - count(self.events) + 1
+    }
+
+    fn read(&self, claimed: &mut Vec<Claimed>) -> Result<(), StoreError> {
+        let created: &str = self.row.try_get(2)?;
+        let payloads = Pieces::new(self.row.try_get(3)?, self.row.try_get(4)?);
+        for (id, (due_at, payload)) in (self.number()..).zip(numbers(created).zip(payloads)) {
+            claimed.push(Claimed {
+                id,
+                fence: Fence::Lease(self.lease),
+                event: event(payload),
+                attempts: 1,
+                due_at,
+                taken_over: false,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Texts that stand one after another.
+struct Pieces<'a, L> {
+    lengths: L,
+    bytes: &'a [u8],
+}
+
+impl<'a> Pieces<'a, ()> {
+    fn new(
+        lengths: Option<&'a str>,
+        bytes: Option<&'a [u8]>,
+    ) -> Pieces<'a, impl Iterator<Item = usize>> {
+        Pieces {
+            lengths: numbers(lengths.unwrap_or_default()),
+            bytes: bytes.unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a, L: Iterator<Item = usize>> Iterator for Pieces<'a, L> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let length = self.lengths.next()?;
+        let (piece, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(piece)
+    }
+}
+
+/// Whole numbers, as `group_concat` writes them.
+fn numbers<N: FromStr>(list: &str) -> impl Iterator<Item = N> {
+    list.split(',').filter_map(|number| number.parse().ok())
+}

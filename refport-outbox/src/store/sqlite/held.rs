@@ -1,0 +1,148 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use crate::store::{Fence, Mark, Settle};
+
+/// The leases on events of the first table that were taken through this pool, with the keys that they
+/// are for. The rows have no numbers yet: their lease gives them.
+///
+/// What is said here must also hold in the database when something is marked.
+#[derive(Debug, Default)]
+pub(super) struct Held(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    leases: HashMap<i64, Lease>,
+    /// By destination, the key up to which the last claim came. A hint, so that the next need not
+    /// look at what is leased already.
+    cursors: HashMap<String, Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    /// The number of its first event.
+    first: i64,
+    keys: Vec<Arc<str>>,
+    /// How many of them are not settled.
+    left: usize,
+    until: i64,
+}
+
+/// What is to be marked of events that are under such leases.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// The numbers and keys of what was simply delivered, in their order.
+    pub(super) delivered: Vec<(i64, Arc<str>)>,
+    /// The rest: number, key, and the columns that follow from the mark.
+    pub(super) other: Vec<Value>,
+    /// How many, by lease.
+    pub(super) settled: Vec<(i64, usize)>,
+    /// The leases of which nothing is left then.
+    pub(super) ended: Vec<i64>,
+}
+
+impl Marks {
+    /// Parts of what was delivered, each of numbers that follow each other, with keys that grow with
+    /// them.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[(i64, Arc<str>)]> {
+        self.delivered
+            .chunk_by(|(id, key), (next_id, next_key)| id + 1 == *next_id && key < next_key)
+    }
+}
+
+impl Held {
+    pub(super) fn cursor(&self, destination: &str) -> Arc<str> {
+        let cursor = self.lock().cursors.get(destination).cloned();
+        cursor.unwrap_or_default()
+    }
+
+    /// The next claim looks behind this key, or from the beginning.
+    pub(super) fn move_cursor(&self, destination: &str, to: Option<&Arc<str>>) {
+        let mut state = self.lock();
+        match to {
+            Some(key) => state
+                .cursors
+                .insert(destination.to_owned(), Arc::clone(key)),
+            None => state.cursors.remove(destination),
+        };
+    }
+
+    /// Remembers the lease `id`, with the number of its first event. Forgets those that are over
+    /// `now`: nothing can be marked under them.
+    pub(super) fn add(&self, id: i64, first: i64, keys: Vec<Arc<str>>, until: i64, now: i64) {
+        let mut state = self.lock();
+        state.leases.retain(|_, lease| lease.until > now);
+        let lease = Lease {
+            first,
+            left: keys.len(),
+            keys,
+            until,
+        };
+        state.leases.insert(id, lease);
+    }
+
+    /// What is to be marked under leases that are `live` in the database.
+    pub(super) fn marks(&self, settles: &[Settle], live: &[i64]) -> Marks {
+        let state = self.lock();
+        let mut marks = Marks::default();
+        let mut settled: HashMap<i64, usize> = HashMap::new();
+        for Settle { id, fence, mark } in settles {
+            let Fence::Lease(lease) = fence else { continue };
+            let Some(held) = state.leases.get(lease).filter(|_| live.contains(lease)) else {
+                continue;
+            };
+            let Some(key) = held.key(*id) else { continue };
+            *settled.entry(*lease).or_default() += 1;
+            if let Mark::Delivered(None) = mark {
+                marks.delivered.push((*id, Arc::clone(key)));
+                continue;
+            }
+            let failure = mark.failure();
+            marks.other.push(json!([
+                id,
+                &**key,
+                mark.state(),
+                mark.due_at(),
+                1 + mark.attempts(),
+                mark.reason(),
+                failure.and_then(|failure| failure.status),
+                failure.and_then(|failure| failure.code.as_deref()),
+                failure.and_then(|failure| failure.message.as_deref()),
+            ]));
+        }
+        marks.delivered.sort_unstable_by_key(|(id, _)| *id);
+        for (lease, count) in settled {
+            if state.leases[&lease].left <= count {
+                marks.ended.push(lease);
+            }
+            marks.settled.push((lease, count));
+        }
+        marks
+    }
+
+    /// These marks are committed.
+    pub(super) fn settled(&self, marks: &Marks) {
+        let mut state = self.lock();
+        for (lease, count) in &marks.settled {
+            if let Some(lease) = state.leases.get_mut(lease) {
+                lease.left = lease.left.saturating_sub(*count);
+            }
+        }
+        state.leases.retain(|_, lease| lease.left > 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    fn key(&self, id: i64) -> Option<&Arc<str>> {
+        let index = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        self.keys.get(index)
+    }
+}
