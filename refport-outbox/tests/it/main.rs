@@ -68,6 +68,8 @@ on_both! {
     trouble::poison_blocks_no_other,
     trouble::nobody_earns_by_it_is_delivered,
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
+    moves::an_event_is_in_one_table_at_each_step,
+    moves::workers_that_meet_leave_each_event_in_one_table,
     leases::a_lease_that_is_over_marks_nothing,
     leases::a_lease_that_is_over_marks_nothing_by_itself,
     leases::the_shortest_lease_that_is_taken_is_enough_to_deliver,

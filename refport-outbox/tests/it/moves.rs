@@ -1,18 +1,30 @@
-//! On Postgres an event is in one table of its state, and moves from one to the other.
+//! An event is in one table, in one state, at each step of its life.
 
 use std::time::Duration;
 
-use refport_outbox::{Enqueued, Selection};
+use refport_outbox::{Enqueued, Selection, State};
 
 use crate::{
-    database::{Database, HOUR, SECOND},
+    database::{Database, HOUR, Pool, SECOND},
     leases::kill,
     scripted::{Does, Service, sale},
-    trouble::{build, worker},
+    trouble::{build, states, worker},
 };
 
-/// All rows of all states, each with its event.
-const ROWS: &str = "WITH states AS (
+/// All rows with their states, and leases on nothing.
+const SQLITE: &str = "WITH held (destination, key) AS (
+        SELECT l.destination, k.value FROM refport_outbox_leases AS l, json_each(l.keys) AS k),
+    states (state, key) AS (
+        SELECT iif((destination, key) IN held, 'leased ', 'waiting '), key
+            FROM refport_outbox_events
+        UNION ALL SELECT iif(state = 0, 'waiting ', iif(state = 1, 'leased ',
+                iif(state = 2, 'delivered ', 'dead '))), key
+            FROM refport_outbox_deliveries
+        UNION ALL SELECT 'lease of nothing', '' FROM refport_outbox_leases AS l
+            WHERE NOT EXISTS (SELECT 1 FROM refport_outbox_events AS e, json_each(l.keys) AS k
+                WHERE e.destination = l.destination AND e.key = k.value))
+    SELECT state || key FROM states ORDER BY key";
+const POSTGRES: &str = "WITH states AS (
         SELECT 'waiting' AS state, event_id FROM refport_outbox_waiting
         UNION ALL SELECT 'leased', event_id FROM refport_outbox_leased
         UNION ALL SELECT 'delivered', event_id FROM refport_outbox_delivered
@@ -21,14 +33,14 @@ const ROWS: &str = "WITH states AS (
     FROM states FULL JOIN refport_outbox_events ON id = event_id ORDER BY key";
 
 async fn rows(database: &Database) -> Vec<String> {
-    database.texts(ROWS, 0).await
+    let rows = match database.pool {
+        Pool::Sqlite(_) => SQLITE,
+        Pool::Postgres(_) => POSTGRES,
+    };
+    database.texts(rows, 0).await
 }
 
-#[tokio::test]
-async fn an_event_is_in_one_table_at_each_step() {
-    let Some(database) = Database::postgres().await else {
-        return;
-    };
+pub(crate) async fn an_event_is_in_one_table_at_each_step(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
     let drain = async || {
         let mut worker = build(worker(&outbox, &service).max_attempts(3));
@@ -68,12 +80,8 @@ async fn an_event_is_in_one_table_at_each_step() {
     assert_eq!(rows(&database).await, ["waiting sale:inv_1"]);
 }
 
-#[tokio::test]
-async fn workers_that_meet_leave_each_event_in_one_table() {
+pub(crate) async fn workers_that_meet_leave_each_event_in_one_table(database: Database) {
     const EVENTS: usize = 500;
-    let Some(database) = Database::postgres().await else {
-        return;
-    };
     let (outbox, service) = (database.outbox(), Service::refport());
     service.with_invoice("inv_100", Does::Breaks).with_invoice(
         "inv_200",
@@ -136,4 +144,99 @@ async fn an_insert_by_a_qualified_name_waits() {
     assert_eq!((report.delivered, service.calls()), (1, 1));
     let other = "SELECT count(*) FROM public.refport_outbox_events";
     assert_eq!(database.number(other).await, 0);
+}
+
+/// On SQLite, what was leased together is deleted together: not with what was written since.
+#[tokio::test]
+async fn events_between_those_of_a_lease_stay() {
+    const EVENTS: usize = 300;
+    let database = Database::sqlite().await;
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let enqueue = async |number: usize| {
+        let sale = sale(&format!("inv_{number:04}"));
+        assert_eq!(outbox.sale(sale).await.unwrap(), Enqueued::New);
+    };
+    for number in 0..EVENTS {
+        enqueue(number * 2).await;
+    }
+    // One of the first lease, when most of its events are claimed and none is marked.
+    service.with_invoice("inv_0200", Does::Waits);
+    let mut worker = build(worker(&outbox, &service).concurrency(64));
+    let between = async {
+        service.has_calls(EVENTS / 2).await;
+        for number in (1..EVENTS * 2).step_by(50) {
+            enqueue(number).await;
+        }
+        service.let_go(1);
+    };
+    let (report, ()) = tokio::join!(worker.drain(), between);
+    let events = EVENTS + EVENTS * 2 / 50;
+    assert_eq!(report.unwrap().delivered, events as u64);
+    assert_eq!(service.counted("invoiceId").len(), events);
+    assert_eq!(states(&outbox).await, [(State::Delivered, events as u64)]);
+}
+
+/// A driver that is not ours may write any bytes as a text, and JSON does not bring them back.
+#[tokio::test]
+async fn an_event_whose_key_is_no_text_is_delivered_once() {
+    let database = Database::sqlite().await;
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let insert = |key: &str| {
+        format!(
+            r#"INSERT INTO refport_outbox_events (key, destination, payload)
+            VALUES ({key}, 'refport',
+            '{{"v":1,"sale":{{"customerExternalId":"u","clickId":"clk_1","amount":1}}}}')"#
+        )
+    };
+    let keys = ["CAST(x'736bff' AS TEXT)", "'a' || char(0) || 'b'"];
+    for key in keys {
+        database.execute(&insert(key)).await;
+    }
+    let _ = outbox.sale(sale("inv_1")).await.unwrap();
+    let mut worker = build(worker(&outbox, &service));
+    assert_eq!(worker.drain().await.unwrap().delivered, 3);
+    // Not known by its own key any more, but by the one that it was given.
+    for key in keys {
+        database.execute(&insert(key)).await;
+    }
+    assert_eq!(worker.drain().await.unwrap().delivered, 0);
+    assert_eq!(service.calls(), 3);
+    assert_eq!(
+        rows(&database).await,
+        [
+            "delivered not-text:610062",
+            "delivered not-text:736BFF",
+            "delivered sale:inv_1"
+        ]
+    );
+}
+
+/// Another process has its own pool, and knows of leases only what stands in the table.
+#[tokio::test]
+async fn nobody_takes_what_another_process_has_leased() {
+    let database = Database::sqlite().await;
+    let (one, other, service) = (database.outbox(), database.outbox(), Service::refport());
+    for number in 0..40 {
+        let _ = one.sale(sale(&format!("inv_{number:02}"))).await.unwrap();
+    }
+    service.always(Does::Waits);
+    let mut holder = build(worker(&one, &service).concurrency(1));
+    let mut late = build(worker(&other, &service));
+    let test = async {
+        service.has_calls(1).await;
+        let leased = rows(&database).await;
+        let leased = leased
+            .iter()
+            .filter(|row| row.starts_with("leased"))
+            .count();
+        service.always(Does::Takes);
+        let report = late.drain().await.unwrap();
+        assert_eq!(report.delivered, 40 - leased as u64);
+        assert!(leased > 0);
+        service.let_go(1);
+    };
+    let (report, ()) = tokio::join!(holder.drain(), test);
+    let report = report.unwrap();
+    assert_eq!((report.lost, report.dead), (0, 0), "{report}");
+    assert_eq!(service.counted("invoiceId").len(), 40);
 }

@@ -2,8 +2,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
 
+/// How many connections a pool has that can spare one.
+const ENOUGH: u32 = 4;
+
 /// A connection of the pool that the workers keep while they are busy. The pool hands out its
 /// connections in turn, and SQLite forgets the pages that it has read when another one has written.
+/// A small pool is the application's alone.
 #[derive(Debug, Default)]
 pub(super) struct Busy(Mutex<Option<PoolConnection<Sqlite>>>);
 
@@ -16,9 +20,9 @@ impl Busy {
         }
     }
 
-    /// Keeps it for the next time, unless it is the only one or the pool waits for it to close.
+    /// Keeps it for the next time, unless the pool has few or waits for it to close.
     pub(super) fn keep(&self, pool: &SqlitePool, connection: PoolConnection<Sqlite>) {
-        if pool.options().get_max_connections() > 1 && !pool.is_closed() {
+        if pool.options().get_max_connections() >= ENOUGH && !pool.is_closed() {
             self.lock().get_or_insert(connection);
         }
     }

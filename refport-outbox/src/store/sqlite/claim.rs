@@ -131,7 +131,7 @@ async fn lease(
             .fetch_one(&mut *connection)
             .await?;
         let keys = Pieces::new(row.try_get(0)?, row.try_get(1)?)
-            .map(|key| str::from_utf8(key).map(Arc::from).map_err(|_| key.to_vec()));
+            .map(|key| text(key).map(Arc::from).ok_or_else(|| key.to_vec()));
         match keys.collect::<Result<Vec<Arc<str>>, _>>() {
             Ok(keys) => break (row, keys),
             Err(key) => mend(connection, wanted.destination, &key).await?,
@@ -162,22 +162,37 @@ fn array(keys: &[Arc<str>]) -> serde_json::Result<String> {
     serde_json::to_string(&keys)
 }
 
-/// Gives an event another key whose own is no text: another driver may have written any bytes.
+/// A key that comes back from JSON as it went in: SQLite ends a text there at a NUL.
+fn text(key: &[u8]) -> Option<&str> {
+    let key = str::from_utf8(key).ok()?;
+    (!key.contains('\0')).then_some(key)
+}
+
+/// Gives an event another key whose own is no such text: a driver that is not ours may have written
+/// any bytes. Where it has done so before, the event is known.
 async fn mend(
     connection: &mut SqliteConnection,
     destination: &str,
     key: &[u8],
 ) -> Result<(), StoreError> {
-    const MEND: &str = "UPDATE refport_outbox_events SET key = 'not-utf-8:' || hex(key)
+    const DROP_KNOWN: &str = "DELETE FROM refport_outbox_events
+        WHERE destination = ?1 AND key = CAST(?2 AS TEXT) AND EXISTS (
+            SELECT 1 FROM refport_outbox_events
+                WHERE destination = ?1 AND key = 'not-text:' || hex(?2)
+            UNION ALL SELECT 1 FROM refport_outbox_deliveries
+                WHERE destination = ?1 AND key = 'not-text:' || hex(?2))";
+    const MEND: &str = "UPDATE refport_outbox_events SET key = 'not-text:' || hex(?2)
         WHERE destination = ?1 AND key = CAST(?2 AS TEXT)";
-    sqlx::query(MEND)
-        .bind(destination)
-        .bind(key)
-        .execute(connection)
-        .await?;
+    for statement in [DROP_KNOWN, MEND] {
+        sqlx::query(statement)
+            .bind(destination)
+            .bind(key)
+            .execute(&mut *connection)
+            .await?;
+    }
     tracing::warn!(
         destination,
-        "the key of an event is not UTF-8, it is kept in hexadecimal"
+        "the key of an event is no text, it is kept in hexadecimal"
     );
     Ok(())
 }
