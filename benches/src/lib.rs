@@ -1,8 +1,6 @@
-//! What the benches share: counting what a process uses, child processes, a Postgres, and the table of
-//! ratios.
+//! What the benches share: counting what a process uses, child processes, and the table of ratios.
 
 pub mod callgrind;
 pub mod child;
-pub mod cluster;
 pub mod table;
 pub mod usage;

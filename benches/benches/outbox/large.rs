@@ -6,11 +6,9 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use refport_bench::{
-    child::{self, Server},
-    cluster::Cluster,
-};
+use refport_bench::child::{self, Server};
 use refport_outbox::Outbox;
+use refport_test_cluster::{Cluster, Flushes};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgPool};
 use tokio::{task::JoinSet, time::sleep};
@@ -89,7 +87,7 @@ pub(super) async fn work(socket: &str, database: &str, url: &str) -> anyhow::Res
 
 /// Runs all, and prints what comes of it.
 pub(super) fn measure() -> anyhow::Result<()> {
-    let Some(cluster) = Cluster::start()? else {
+    let Some(cluster) = Cluster::start(Flushes::EachCommit)? else {
         bail!("there is no Postgres under /usr/lib/postgresql");
     };
     println!("orders with their events, {CONNECTIONS} connections a process");

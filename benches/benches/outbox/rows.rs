@@ -5,9 +5,9 @@ use std::env;
 use anyhow::ensure;
 use refport_bench::{
     child::{self, Count, Server},
-    cluster::Cluster,
     table::Table,
 };
+use refport_test_cluster::{Cluster, Flushes};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use super::{
@@ -29,7 +29,7 @@ pub(super) fn all(table: &mut Table) -> anyhow::Result<()> {
         1e6 / flush,
         format!("fdatasync, median {flush:.0} us"),
     );
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::start(Flushes::EachCommit)?;
     enqueue_sqlite(table)?;
     enqueue_postgres(table, cluster.as_ref())?;
     drain_sqlite(table)?;

@@ -4,6 +4,7 @@ use std::sync::{
 };
 
 use refport_outbox::{EnqueueError, Enqueued, Entry, Outbox, Store};
+use refport_test_cluster::Cluster;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, SqlitePool,
     postgres::PgPoolOptions,
@@ -11,7 +12,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-use crate::cluster::Cluster;
+use crate::cluster;
 
 /// The time at which every test begins: 2026-11-21T08:30:00Z, in milliseconds.
 pub(crate) const START: i64 = 1_795_249_800_000;
@@ -58,14 +59,14 @@ impl Database {
 
     /// `None` where Postgres is not installed.
     pub(crate) async fn postgres() -> Option<Self> {
-        Self::on(Cluster::shared()?).await
+        Self::on(cluster::shared()?).await
     }
 
     /// A database of its own on this cluster.
     pub(crate) async fn on(cluster: Arc<Cluster>) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("shop_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let options = cluster.options();
+        let options = cluster::options(&cluster);
         let mut admin = options.connect().await.unwrap();
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut admin)

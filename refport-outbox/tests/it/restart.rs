@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::Cluster,
+    cluster,
     database::Database,
     scripted::{Does, Service, sale},
 };
 
 #[tokio::test]
 async fn a_worker_lives_through_a_restart_of_its_database() {
-    let Some(cluster) = Cluster::start() else {
+    let Some(cluster) = cluster::start() else {
         return;
     };
     let cluster = Arc::new(cluster);
@@ -26,7 +26,7 @@ async fn a_worker_lives_through_a_restart_of_its_database() {
     let run = worker.run(async { drop(stopped.await) });
     let test = async {
         service.has_calls(1).await;
-        cluster.down();
+        cluster.down().unwrap();
         // The answer comes while nobody can be told.
         service.let_go(1000);
         while service.counted("amount").is_empty() {
@@ -34,7 +34,7 @@ async fn a_worker_lives_through_a_restart_of_its_database() {
         }
         let down = outbox.sale(sale("inv_2")).await;
         assert!(down.is_err(), "{down:?}");
-        cluster.up();
+        cluster.up().unwrap();
         // A pool may hold connections that are dead.
         while outbox.sale(sale("inv_2")).await.is_err() {}
         service.has_calls(2).await;
