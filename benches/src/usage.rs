@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use anyhow::Context;
 use rustix::{
-    param::page_size,
+    param::{clock_ticks_per_second, page_size},
     process::{Resource, Rlimit, getrlimit, setrlimit},
     time::{ClockId, clock_gettime},
 };
@@ -30,6 +30,48 @@ pub fn cpu_time() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime)
         .try_into()
         .expect("CPU time counts from zero")
+}
+
+/// CPU time of the calling thread alone.
+///
+/// # Panics
+///
+/// As [`cpu_time`].
+#[must_use]
+pub fn thread_cpu_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime)
+        .try_into()
+        .expect("CPU time counts from zero")
+}
+
+/// CPU time of the processes that `parent` has started and that still run.
+///
+/// # Errors
+///
+/// Where there is no `/proc`, as outside Linux.
+pub fn cpu_time_of_children(parent: u32) -> anyhow::Result<Duration> {
+    let mut ticks = 0;
+    for process in fs::read_dir("/proc")? {
+        // Others end meanwhile.
+        let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else {
+            continue;
+        };
+        // The name before may hold blanks; then come the state and the parent.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split(' ').collect();
+        if let [_, _, of, ..] = fields[..]
+            && of.parse() == Ok(parent)
+        {
+            for field in [12, 13] {
+                ticks += fields
+                    .get(field)
+                    .context("stat has the times")?
+                    .parse::<u64>()?;
+            }
+        }
+    }
+    Ok(Duration::from_secs_f64(
+        ticks as f64 / clock_ticks_per_second() as f64,
+    ))
 }
 
 /// Asks for `wanted` open files, and says how many there may be.

@@ -2,6 +2,8 @@
 //! one thread, against the same server.
 
 use std::{
+    fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -32,6 +34,8 @@ pub(super) struct Drained {
     pub(super) cpu_seconds: f64,
     /// Transactions of the database that wrote something.
     pub(super) transactions: u64,
+    /// What part of a core worked for this besides the thread that delivers: the database.
+    pub(super) besides: f64,
 }
 
 impl Drained {
@@ -76,6 +80,7 @@ pub(super) async fn bare(url: &str, events: u64) -> anyhow::Result<Drained> {
         seconds: start.elapsed().as_secs_f64(),
         cpu_seconds: (usage::cpu_time() - cpu).as_secs_f64(),
         transactions: 0,
+        besides: 0.0,
     })
 }
 
@@ -96,7 +101,7 @@ pub(super) async fn sqlite(url: &str, events: u64) -> anyhow::Result<Drained> {
 }
 
 /// A pool that counts the transactions that wrote.
-async fn counting(file: &std::path::Path, commits: &Arc<AtomicU64>) -> sqlx::Result<SqlitePool> {
+async fn counting(file: &Path, commits: &Arc<AtomicU64>) -> sqlx::Result<SqlitePool> {
     let commits = Arc::clone(commits);
     SqlitePoolOptions::new()
         .max_connections(4)
@@ -129,11 +134,22 @@ pub(super) async fn postgres(
         .execute(&pool)
         .await?;
     let before = transactions(&pool).await?;
+    let cluster = postmaster(socket)?;
+    let cpu = usage::cpu_time_of_children(cluster)?;
     let drained = drain(&outbox, url, events).await?;
+    let cpu = usage::cpu_time_of_children(cluster)?.saturating_sub(cpu);
     Ok(Drained {
         transactions: transactions(&pool).await? - before,
+        besides: drained.besides + cpu.as_secs_f64() / drained.seconds,
         ..drained
     })
+}
+
+/// The process that has started all others of a cluster.
+fn postmaster(socket: &str) -> anyhow::Result<u32> {
+    let file = Path::new(socket).join("data/postmaster.pid");
+    let first = fs::read_to_string(file)?;
+    Ok(first.lines().next().unwrap_or_default().parse()?)
 }
 
 /// How many transactions of the cluster have written: each takes a number.
@@ -145,9 +161,10 @@ pub(super) async fn transactions(pool: &PgPool) -> anyhow::Result<u64> {
 
 async fn drain(outbox: &Outbox, url: &str, events: u64) -> anyhow::Result<Drained> {
     let mut worker = outbox.worker().deliver_to(client(url)?).build()?;
-    let (start, cpu) = (Instant::now(), usage::cpu_time());
+    let (start, cpu, own) = (Instant::now(), usage::cpu_time(), usage::thread_cpu_time());
     let report = worker.drain().await?;
     let seconds = start.elapsed().as_secs_f64();
+    let own_seconds = (usage::thread_cpu_time() - own).as_secs_f64();
     let cpu_seconds = (usage::cpu_time() - cpu).as_secs_f64();
     ensure!(
         report.delivered == events && report.lost == 0 && report.left(State::Delivered) == events,
@@ -158,5 +175,6 @@ async fn drain(outbox: &Outbox, url: &str, events: u64) -> anyhow::Result<Draine
         seconds,
         cpu_seconds,
         transactions: 0,
+        besides: (cpu_seconds - own_seconds) / seconds,
     })
 }

@@ -10,6 +10,7 @@
 //! pinned.
 
 mod backlog;
+mod busy;
 mod disk;
 mod drain;
 mod fill;
@@ -42,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["orders-postgres", socket, database, rounds] => {
             report(orders::postgres(socket, database, rounds.parse()?))?;
         }
+        ["busy", share] => on_one_thread(busy::until_told(share.parse()?))?,
         ["bare", url, events] => report(drain::bare(url, events.parse()?))?,
         ["drain-sqlite", url, events] => report(drain::sqlite(url, events.parse()?))?,
         ["drain-postgres", socket, database, url, events] => {

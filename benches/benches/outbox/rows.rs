@@ -210,15 +210,37 @@ fn enqueue_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Res
 
 const EVENTS: u64 = 30_000;
 
+/// The same events by the bare client, by a worker, and by the bare client while another process takes
+/// as much of a core as the worker's database did: what of its loss is the machine's.
+#[derive(Default)]
+struct Drains {
+    bare: Vec<Drained>,
+    worker: Vec<Drained>,
+    beside_work: Vec<Drained>,
+}
+
+impl Drains {
+    /// One of each, so that they take turns.
+    fn measure(&mut self, server: &Server, worker: &[&str]) -> anyhow::Result<()> {
+        let bare = ["bare", server.url(), &EVENTS.to_string()];
+        self.bare.push(drained(&bare)?);
+        let worker = drained(worker)?;
+        let share = worker.besides.min(1.0).to_string();
+        self.worker.push(worker);
+        let _busy = Server::start_with(&["busy", &share])?;
+        self.beside_work.push(drained(&bare)?);
+        Ok(())
+    }
+}
+
 fn drain_sqlite(table: &mut Table) -> anyhow::Result<()> {
     let server = Server::start("server")?;
-    let events = EVENTS.to_string();
-    let (mut bare, mut worker) = (Vec::new(), Vec::new());
+    let mut drains = Drains::default();
     for _ in 0..RUNS {
-        bare.push(drained(&["bare", server.url(), &events])?);
-        worker.push(drained(&["drain-sqlite", server.url(), &events])?);
+        let role = ["drain-sqlite", server.url(), &EVENTS.to_string()];
+        drains.measure(&server, &role)?;
     }
-    beside_bare(table, "SQLite", server, &bare, &worker)
+    beside_bare(table, "SQLite", server, &drains)
 }
 
 fn drain_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
@@ -232,15 +254,14 @@ fn drain_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Resul
     };
     let server = Server::start("server")?;
     let events = EVENTS.to_string();
-    let (mut bare, mut worker) = (Vec::new(), Vec::new());
+    let mut drains = Drains::default();
     for run in 0..RUNS {
-        bare.push(drained(&["bare", server.url(), &events])?);
         let name = format!("drain_{run}");
         let socket = database(cluster, &name)?;
         let role = ["drain-postgres", &socket, &name, server.url(), &events];
-        worker.push(drained(&role)?);
+        drains.measure(&server, &role)?;
     }
-    beside_bare(table, "Postgres", server, &bare, &worker)
+    beside_bare(table, "Postgres", server, &drains)
 }
 
 fn drained(role: &[&str]) -> anyhow::Result<Drained> {
@@ -251,11 +272,14 @@ fn beside_bare(
     table: &mut Table,
     database: &str,
     server: Server,
-    bare: &[Drained],
-    worker: &[Drained],
+    Drains {
+        bare,
+        worker,
+        beside_work,
+    }: &Drains,
 ) -> anyhow::Result<()> {
     let taken: u64 = server.stop()?.trim().parse()?;
-    let sent = (bare.len() + worker.len()) as u64 * EVENTS;
+    let sent = (bare.len() + worker.len() + beside_work.len()) as u64 * EVENTS;
     ensure!(taken == sent, "the service took {taken} of {sent}");
     let rate = |runs: &[Drained]| median(runs.iter().map(Drained::per_second));
     let cpu = |runs: &[Drained]| {
@@ -264,10 +288,13 @@ fn beside_bare(
                 .map(|run| run.cpu_seconds * 1e6 / run.events as f64),
         )
     };
-    let ratios = bare.iter().zip(worker);
+    let per_bare = |runs: &[Drained]| {
+        let ratios = bare.iter().zip(runs);
+        median(ratios.map(|(bare, run)| run.per_second() / bare.per_second()))
+    };
     table.at_least(
         &format!("{database}: events/s, worker : bare client"),
-        median(ratios.map(|(bare, worker)| worker.per_second() / bare.per_second())),
+        per_bare(worker),
         0.9,
         format!(
             "{:.0} : {:.0} at {IN_FLIGHT} in flight, CPU {:.1} : {:.1} us each; medians, in turns",
@@ -275,6 +302,14 @@ fn beside_bare(
             rate(bare),
             cpu(worker),
             cpu(bare)
+        ),
+    );
+    table.informs(
+        "  the bare client beside as much other work : alone",
+        per_bare(beside_work),
+        format!(
+            "the database took {:.0} % of a core: what is possible on these cores",
+            median(worker.iter().map(|run| run.besides)) * 100.0
         ),
     );
     table.at_most(
