@@ -148,6 +148,11 @@ enum Problem {
     #[cfg(feature = "sqlite")]
     #[error("SQLite {0} can lose committed writes, 3.51.3 or newer is needed")]
     OldSqlite(String),
+    #[cfg(feature = "sqlite")]
+    #[error(
+        "the database is encoded in {0}, UTF-8 is needed (`PRAGMA encoding`, before its first table)"
+    )]
+    Encoding(String),
     #[error("the outbox's tables cannot be used")]
     Database(#[source] sqlx::Error),
     #[error("what the outbox's tables hold makes no sense")]
@@ -161,6 +166,11 @@ impl StoreError {
     #[cfg(feature = "sqlite")]
     pub(crate) const fn old_sqlite(version: String) -> Self {
         Self(Problem::OldSqlite(version))
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) const fn encoding(name: String) -> Self {
+        Self(Problem::Encoding(name))
     }
 
     #[cfg(feature = "sqlite")]
@@ -180,7 +190,7 @@ impl StoreError {
         match &self.0 {
             Problem::NotMigrated(_) | Problem::Newer(_) => true,
             #[cfg(feature = "sqlite")]
-            Problem::OldSqlite(_) => true,
+            Problem::OldSqlite(_) | Problem::Encoding(_) => true,
             _ => false,
         }
     }

@@ -84,6 +84,8 @@ pub(super) async fn sqlite(file: &str, claims: u64) -> anyhow::Result<Claims> {
             .bind("refport")
             .bind("")
             .bind(HALF)
+            .bind(NOW)
+            .bind(NOW)
             .fetch_one(&mut *transaction)
             .await?;
         times.push(start.elapsed());

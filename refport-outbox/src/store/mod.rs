@@ -13,10 +13,14 @@ use std::{
     future::{Future, pending},
     panic::resume_unwind,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::{
+    task::{JoinError, spawn_blocking},
+    time::timeout,
+};
 
 pub use self::connection::Connection;
 pub(crate) use self::connection::sealed;
@@ -80,6 +84,11 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// Gives back what is kept for the next turn: there is none for now.
     fn rest(&self) {}
+
+    /// Resolves when the application closes the pool, so that it need not wait for what is kept.
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(pending())
+    }
 
     /// Takes over what was claimed under leases that are over. As [`Turned::claimed`].
     fn take_over<'a>(&'a self, claim: Claim<'a>) -> Work<'a, Vec<Claimed>>;
@@ -208,12 +217,13 @@ fn event(payload: &[u8]) -> Result<Event, ParsePayloadError> {
 }
 
 /// Reads the events of so many rows, in the order in which they are due. Many of them are read on a
-/// thread for it, so that deliveries go on meanwhile.
+/// thread for it, so that deliveries go on meanwhile; where none is free, at once, for they are leased.
 async fn read_all(
     rows: usize,
     read: impl FnOnce() -> Result<Vec<Claimed>, StoreError> + Send + 'static,
 ) -> Result<Vec<Claimed>, StoreError> {
     const MANY: usize = 64;
+    const SOON: Duration = Duration::from_millis(5);
     let read = || {
         let mut claimed = read()?;
         claimed.sort_unstable_by_key(|row| (row.due_at, row.id));
@@ -222,14 +232,24 @@ async fn read_all(
     if rows < MANY {
         return read();
     }
-    match spawn_blocking(read)
-        .await
-        .map_err(JoinError::try_into_panic)
-    {
-        Ok(claimed) => claimed,
+    let read = Arc::new(Mutex::new(Some(read)));
+    let take = |read: &Mutex<Option<_>>| read.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut reading = spawn_blocking({
+        let read = Arc::clone(&read);
+        move || take(&read).map(|read| read())
+    });
+    let read = match timeout(SOON, &mut reading).await {
+        Err(_) => match take(&read) {
+            Some(read) => return read(),
+            None => reading.await,
+        },
+        Ok(read) => read,
+    };
+    match read.map_err(JoinError::try_into_panic) {
+        Ok(Some(claimed)) => claimed,
         Err(Ok(panic)) => resume_unwind(panic),
         // The runtime shuts down, and with it whoever waits here.
-        Err(Err(_)) => pending().await,
+        Ok(None) | Err(Err(_)) => pending().await,
     }
 }
 

@@ -70,8 +70,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many events are claimed ahead at most, beyond those on their way. It claims no more than
-    /// it has just been rid of.
+    /// How many events are claimed ahead at most, beyond those on their way: 1 to 10,000. It claims
+    /// no more than it has just been rid of.
     pub const fn batch(mut self, events: usize) -> Self {
         self.settings.batch = events;
         self

@@ -34,8 +34,8 @@ use crate::{Outbox, StoreError};
 
 /// Delivers what an outbox holds, to its destinations. Made by [`Outbox::worker`].
 ///
-/// Each destination has a loop of its own, so that none delays another. All run within the call,
-/// nothing is spawned. Any number of workers may share a Postgres; on SQLite, several processes may
+/// Each destination has a loop of its own, so that none delays another. All run within the call; only
+/// to read many payloads at once they borrow one of tokio's blocking threads. Any number of workers may share a Postgres; on SQLite, several processes may
 /// share the file.
 #[derive(Debug)]
 pub struct Worker {
@@ -122,9 +122,20 @@ impl Worker {
     }
 
     async fn work(&mut self, until: Until, stop: &Stop) -> Result<Report, StoreError> {
+        let store = self.outbox.store().clone();
+        let closed = async {
+            store.backend().closed().await;
+            store.backend().rest();
+            pending().await
+        };
         let lanes = self.lanes.iter_mut().map(|lane| lane.run(until, stop));
+        let lanes = tokio::select! {
+            biased;
+            lanes = join_all(lanes) => lanes,
+            never = closed => never,
+        };
         let mut report = Report::default();
-        for lane in join_all(lanes).await {
+        for lane in lanes {
             report.add(lane?);
         }
         // What is left is told where the database still answers.

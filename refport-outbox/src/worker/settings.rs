@@ -20,6 +20,8 @@ pub(super) struct Settings {
 impl Settings {
     /// No lease is longer, so that a longer one is known to come of a clock that jumped.
     pub(super) const LONGEST_LEASE: Duration = Duration::from_secs(600);
+    /// SQLite gives them as one value, of which it holds a gigabyte at most.
+    const MOST_CLAIMED: usize = 10_000;
     /// No wait is longer.
     const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
     /// What a lease must be longer than the delivery, for waiting until it begins and for marking it.
@@ -31,7 +33,10 @@ impl Settings {
         let (first, longest) = self.backoff;
         for (holds, what) in [
             (self.concurrency > 0, "concurrency must be 1 or more"),
-            (self.batch > 0, "batch must be 1 or more"),
+            (
+                (1..=Self::MOST_CLAIMED).contains(&self.batch),
+                "batch must be 1 or more, and 10000 or less",
+            ),
             (self.max_attempts > 0, "max_attempts must be 1 or more"),
             (!self.poll.is_zero(), "poll must be longer than nothing"),
             (

@@ -1,6 +1,7 @@
 use std::future::Future;
 
 use refport_core::Timestamp;
+use tokio::time::Instant;
 
 use crate::{
     Count, Outbox, PausedDestination, State, StoreError,
@@ -37,6 +38,8 @@ pub(super) enum PauseChange {
 /// The errand, and what came of it.
 #[derive(Debug)]
 pub(super) struct Visit {
+    /// By a clock that does not jump.
+    pub(super) began: Instant,
     pub(super) errand: Errand,
     pub(super) result: Result<Found, StoreError>,
 }
@@ -60,8 +63,13 @@ pub(super) fn visit(
     let lease = millis(settings.lease);
     let horizon = millis(settings.horizon());
     async move {
+        let began = Instant::now();
         let result = run(&outbox, &destination, lease, horizon, &errand).await;
-        Visit { errand, result }
+        Visit {
+            began,
+            errand,
+            result,
+        }
     }
 }
 

@@ -5,12 +5,14 @@ mod cli;
 mod cli_work;
 mod cluster;
 mod database;
+mod fairness;
 mod foreign;
 mod leases;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod moves;
 mod plan;
+mod pools;
 mod restart;
 mod scripted;
 mod stand_alone;
@@ -68,6 +70,8 @@ on_both! {
     trouble::poison_blocks_no_other,
     trouble::nobody_earns_by_it_is_delivered,
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
+    fairness::an_event_that_always_fails_lets_new_ones_through,
+    fairness::no_key_waits_for_ever,
     moves::an_event_is_in_one_table_at_each_step,
     moves::workers_that_meet_leave_each_event_in_one_table,
     leases::a_lease_that_is_over_marks_nothing,

@@ -240,3 +240,68 @@ async fn nobody_takes_what_another_process_has_leased() {
     assert_eq!((report.lost, report.dead), (0, 0), "{report}");
     assert_eq!(service.counted("invoiceId").len(), 40);
 }
+
+/// A key whose row was purged is written again while the lease of its batch lives.
+#[tokio::test]
+async fn a_purge_leaves_what_a_lease_still_names() {
+    let database = Database::sqlite().await;
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..40 {
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:02}")))
+            .await
+            .unwrap();
+    }
+    service.with_invoice("inv_39", Does::Waits);
+    let mut worker = build(worker(&outbox, &service).concurrency(64));
+    let test = async {
+        while !rows(&database)
+            .await
+            .contains(&"delivered sale:inv_38".to_owned())
+        {
+            tokio::task::yield_now().await;
+        }
+        database.pass(SECOND);
+        outbox.purge(Duration::ZERO).await.unwrap();
+        // In one lease with the event that waits.
+        let again = outbox.sale(sale("inv_38")).await.unwrap();
+        assert_eq!(again, Enqueued::Duplicate);
+        service.let_go(1);
+    };
+    let (report, ()) = tokio::join!(worker.drain(), test);
+    assert_eq!(report.unwrap().delivered, 40);
+    assert_eq!(service.calls(), 40);
+    database.pass(SECOND);
+    outbox.purge(Duration::ZERO).await.unwrap();
+    assert_eq!(rows(&database).await, <[&str; 0]>::default());
+    assert_eq!(outbox.sale(sale("inv_38")).await.unwrap(), Enqueued::New);
+}
+
+/// Somebody deletes an event of a lease by hand, and another comes in its place.
+#[tokio::test]
+async fn an_event_that_is_deleted_by_hand_takes_no_other_with_it() {
+    const EVENTS: usize = 400;
+    let database = Database::sqlite().await;
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..EVENTS {
+        let _ = outbox
+            .sale(sale(&format!("inv_{number:04}")))
+            .await
+            .unwrap();
+    }
+    let mut worker = build(worker(&outbox, &service).concurrency(200));
+    let test = async {
+        service.has_calls(210).await;
+        service.always(Does::Waits);
+        service.has_calls(300).await;
+        let delete = "DELETE FROM refport_outbox_events WHERE key = 'sale:inv_0390'";
+        database.execute(delete).await;
+        let _ = outbox.sale(sale("inv_0380x")).await.unwrap();
+        service.always(Does::Takes);
+        service.let_go(EVENTS);
+    };
+    let (report, ()) = tokio::join!(worker.drain(), test);
+    report.unwrap();
+    let counted = service.counted("invoiceId");
+    assert!(counted.iter().any(|invoice| invoice == "inv_0380x"));
+}

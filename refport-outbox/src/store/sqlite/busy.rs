@@ -25,6 +25,10 @@ impl Busy {
         if pool.options().get_max_connections() >= ENOUGH && !pool.is_closed() {
             self.lock().get_or_insert(connection);
         }
+        // It may just have begun to close.
+        if pool.is_closed() {
+            self.release();
+        }
     }
 
     /// Gives it back to the pool.

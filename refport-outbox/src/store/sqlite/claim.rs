@@ -7,7 +7,10 @@ use std::{
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{count, held::Held};
+use super::{
+    count,
+    held::{Held, Round},
+};
 use crate::{
     StoreError,
     store::{Claim, Claimed, Fence, event, read_all},
@@ -35,8 +38,11 @@ pub(super) async fn claim_all(
     held: &Held,
     wanted: &Claim<'_>,
 ) -> Result<Leased, StoreError> {
-    // What was never tried waits for no backlog of what was.
-    let fresh = wanted.limit / 4;
+    // Neither kind waits for a backlog of the other: of few, they take turns.
+    let fresh = match wanted.limit / 4 {
+        0 if held.is_turn_of_first(wanted.destination) => wanted.limit,
+        share => share,
+    };
     let mut leased = Leased::default();
     let tried = claim_tried(connection, wanted, wanted.limit - fresh).await?;
     let room = wanted.limit - tried.len();
@@ -85,25 +91,26 @@ async fn claim_first(
     if limit == 0 {
         return Ok(packs);
     }
-    if limit < LARGE {
-        packs.extend(lease(connection, wanted, OLDEST, "", limit).await?);
-        return Ok(packs);
-    }
-    let after = held.cursor(wanted.destination);
+    let statement = if limit < LARGE { OLDEST } else { NEXT };
     let mut room = limit;
-    for after in [Some(&*after), (!after.is_empty()).then_some("")] {
-        let Some(after) = after.filter(|_| room > 0) else {
+    let mut round = held.round(wanted.destination);
+    while room > 0 {
+        let is_new = round.is_none();
+        let from = round.unwrap_or_else(|| Round::new(wanted.now));
+        let pack = lease(connection, wanted, statement, &from, room).await?;
+        let last = pack
+            .as_ref()
+            .and_then(|pack| pack.keys.iter().max().cloned());
+        room -= pack.as_ref().map_or(0, |pack| pack.events);
+        round = last
+            .filter(|_| room == 0)
+            .map(|after| Round { after, ..from });
+        packs.extend(pack);
+        if is_new {
             break;
-        };
-        if let Some(pack) = lease(connection, wanted, NEXT, after, room).await? {
-            room -= pack.events;
-            held.move_cursor(wanted.destination, pack.keys.last());
-            packs.push(pack);
         }
     }
-    if room > 0 {
-        held.move_cursor(wanted.destination, None);
-    }
+    held.set_round(wanted.destination, round);
     Ok(packs)
 }
 
@@ -116,7 +123,7 @@ async fn lease(
     connection: &mut SqliteConnection,
     wanted: &Claim<'_>,
     statement: &'static str,
-    after: &str,
+    round: &Round,
     limit: usize,
 ) -> Result<Option<Pack>, StoreError> {
     const LEASE: &str = "INSERT INTO refport_outbox_leases
@@ -126,15 +133,19 @@ async fn lease(
     let (row, keys) = loop {
         let row = sqlx::query(statement)
             .bind(wanted.destination)
-            .bind(after)
+            .bind(&*round.after)
             .bind(count(limit))
+            .bind(round.began)
+            .bind(wanted.now)
             .fetch_one(&mut *connection)
             .await?;
-        let keys = Pieces::new(row.try_get(0)?, row.try_get(1)?)
-            .map(|key| text(key).map(Arc::from).ok_or_else(|| key.to_vec()));
-        match keys.collect::<Result<Vec<Arc<str>>, _>>() {
-            Ok(keys) => break (row, keys),
-            Err(key) => mend(connection, wanted.destination, &key).await?,
+        let keys = || -> sqlx::Result<_> { Ok(Pieces::new(row.try_get(0)?, row.try_get(1)?)) };
+        let texts: Option<Vec<Arc<str>>> = keys()?.map(|key| text(key).map(Arc::from)).collect();
+        if let Some(texts) = texts {
+            break (row, texts);
+        }
+        for key in keys()?.filter(|key| text(key).is_none()) {
+            mend(connection, wanted.destination, key).await?;
         }
     };
     let Some(last) = keys.iter().max() else {

@@ -70,7 +70,7 @@ impl Connection for SqliteConnection {
     }
 
     async fn migrate(&mut self) -> Result<(), StoreError> {
-        check_version(self).await?;
+        check_database(self).await?;
         let migrator = migrator(&[(
             1,
             "outbox",
@@ -84,14 +84,21 @@ impl Connection for SqliteConnection {
     }
 }
 
-pub(super) async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) async fn check_database(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     let found = [(); 3].map(|()| numbers.next().unwrap_or(0_u32));
     if found < OLDEST_VERSION {
         return Err(StoreError::old_sqlite(version));
+    }
+    // Keys and payloads are taken out as bytes, many at once.
+    let encoding: String = sqlx::query_scalar("PRAGMA encoding")
+        .fetch_one(connection)
+        .await?;
+    if encoding != "UTF-8" {
+        return Err(StoreError::encoding(encoding));
     }
     Ok(())
 }

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::store::{Fence, Mark, Settle};
 
+/// How long a lease is remembered that is over, in milliseconds.
+const KEPT_AFTER: i64 = 3_600_000;
+
 /// The leases on events of the first table that were taken through this pool, with the keys that they
 /// are for. The rows have no numbers yet: their lease gives them.
 ///
@@ -17,9 +20,28 @@ pub(super) struct Held(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     leases: HashMap<i64, Lease>,
-    /// By destination, the key up to which the last claim came. A hint, so that the next need not
-    /// look at what is leased already.
-    cursors: HashMap<String, Arc<str>>,
+    /// By destination, how far the round through its events is.
+    rounds: HashMap<String, Round>,
+    /// By destination, whose turn it was at the last claim of few: of what was never tried?
+    turns: HashMap<String, bool>,
+}
+
+/// A round through the events of a destination, in the order of their keys. It leaves out what was
+/// enqueued since it began, so that it ends, however much comes in: then the next one begins.
+#[derive(Clone, Debug)]
+pub(super) struct Round {
+    /// The key up to which it came.
+    pub(super) after: Arc<str>,
+    pub(super) began: i64,
+}
+
+impl Round {
+    pub(super) fn new(now: i64) -> Self {
+        Self {
+            after: Arc::default(),
+            began: now,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -55,27 +77,34 @@ impl Marks {
 }
 
 impl Held {
-    pub(super) fn cursor(&self, destination: &str) -> Arc<str> {
-        let cursor = self.lock().cursors.get(destination).cloned();
-        cursor.unwrap_or_default()
+    pub(super) fn round(&self, destination: &str) -> Option<Round> {
+        self.lock().rounds.get(destination).cloned()
     }
 
-    /// The next claim looks behind this key, or from the beginning.
-    pub(super) fn move_cursor(&self, destination: &str, to: Option<&Arc<str>>) {
+    /// Where the next claim goes on; at the beginning after none.
+    pub(super) fn set_round(&self, destination: &str, round: Option<Round>) {
         let mut state = self.lock();
-        match to {
-            Some(key) => state
-                .cursors
-                .insert(destination.to_owned(), Arc::clone(key)),
-            None => state.cursors.remove(destination),
+        match round {
+            Some(round) => state.rounds.insert(destination.to_owned(), round),
+            None => state.rounds.remove(destination),
         };
     }
 
-    /// Remembers the lease `id`, with the number of its first event. Forgets those that are over
-    /// `now`: nothing can be marked under them.
+    /// Whether a claim of few is one of what was never tried: each other one is.
+    pub(super) fn is_turn_of_first(&self, destination: &str) -> bool {
+        let mut state = self.lock();
+        let turn = state.turns.entry(destination.to_owned()).or_default();
+        *turn = !*turn;
+        *turn
+    }
+
+    /// Remembers the lease `id`, with the number of its first event. Forgets those that were
+    /// over long before `now`: nothing can be marked under them. Not at once, for clocks jump.
     pub(super) fn add(&self, id: i64, first: i64, keys: Vec<Arc<str>>, until: i64, now: i64) {
         let mut state = self.lock();
-        state.leases.retain(|_, lease| lease.until > now);
+        state
+            .leases
+            .retain(|_, lease| now < lease.until.saturating_add(KEPT_AFTER));
         let lease = Lease {
             first,
             left: keys.len(),

@@ -15,7 +15,7 @@ use sqlx::{Connection as _, Row, SqlitePool};
 use self::{
     busy::Busy,
     claim::{Leased, claim_all},
-    enqueue::check_version,
+    enqueue::check_database,
     group::Group,
     held::Held,
     settle::settle,
@@ -80,7 +80,7 @@ impl Backend for Sqlite {
     fn check(&self) -> Work<'_, ()> {
         Box::pin(async {
             let mut connection = self.pool.acquire().await?;
-            check_version(&mut connection).await?;
+            check_database(&mut connection).await?;
             sqlx::query("SELECT 1 FROM refport_outbox_pauses LIMIT 1")
                 .fetch_optional(&mut *connection)
                 .await?;
@@ -95,7 +95,6 @@ impl Backend for Sqlite {
     fn turn<'a>(&'a self, turn: &'a Turn<'a>) -> Work<'a, Turned> {
         Box::pin(async {
             if turn.settles.is_empty() && !self.is_due(&turn.claim).await? {
-                self.busy.release();
                 return Ok(Turned::default());
             }
             let mut connection = self.busy.acquire(&self.pool).await?;
@@ -128,6 +127,10 @@ impl Backend for Sqlite {
         self.busy.release();
     }
 
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.pool.close_event())
+    }
+
     fn take_over<'a>(&'a self, claim: Claim<'a>) -> Work<'a, Vec<Claimed>> {
         const LOST: &str = "SELECT EXISTS (SELECT 1 FROM refport_outbox_leases
                 WHERE destination = ?1 AND lease_until <= ?2)
@@ -142,7 +145,7 @@ impl Backend for Sqlite {
             CROSS JOIN refport_outbox_events AS e
             WHERE l.destination = ?1 AND l.lease_until <= ?2
                 AND e.destination = l.destination AND e.key = k.value
-            ON CONFLICT DO NOTHING";
+            ON CONFLICT (key, destination) DO NOTHING";
         const MOVED: &str = "DELETE FROM refport_outbox_events
             WHERE destination = ?1 AND key IN (SELECT k.value
                 FROM refport_outbox_leases AS l, json_each(l.keys) AS k
@@ -156,8 +159,6 @@ impl Backend for Sqlite {
                 ORDER BY lease_until LIMIT ?3)
             RETURNING id, fence, payload, attempts, due_at";
         Box::pin(async move {
-            // Now and then, events whose keys come first.
-            self.held.move_cursor(claim.destination, None);
             let lost: i64 = sqlx::query_scalar(LOST)
                 .bind(claim.destination)
                 .bind(claim.now)
@@ -353,14 +354,19 @@ impl Backend for Sqlite {
 
     fn purge(&self, before: i64, limit: i64) -> Work<'_, u64> {
         // The first part jumps from one destination to the next within the index.
-        const PURGE: &str = "WITH RECURSIVE known (name) AS (
+        // A lease that lives still names the keys of what it had delivered.
+        const PURGE: &str = "WITH RECURSIVE held (first, last) AS MATERIALIZED (
+                SELECT id - json_array_length(keys) + 1, id FROM refport_outbox_leases),
+            known (name) AS (
                 SELECT min(destination) FROM refport_outbox_deliveries WHERE state = 2
                 UNION ALL SELECT (SELECT min(destination) FROM refport_outbox_deliveries
                     WHERE state = 2 AND destination > known.name)
                 FROM known WHERE known.name IS NOT NULL)
             DELETE FROM refport_outbox_deliveries WHERE id IN (
                 SELECT id FROM known CROSS JOIN refport_outbox_deliveries
-                WHERE state = 2 AND destination = name AND settled_at < ?1 LIMIT ?2)";
+                WHERE state = 2 AND destination = name AND settled_at < ?1
+                    AND NOT EXISTS (SELECT 1 FROM held WHERE id BETWEEN first AND last)
+                LIMIT ?2)";
         Box::pin(async move {
             let done = sqlx::query(PURGE)
                 .bind(before)

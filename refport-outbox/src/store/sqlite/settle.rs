@@ -67,7 +67,7 @@ async fn settle_first(
             e.created_at, 1, 1, ?3
         FROM json_each(?1) AS v CROSS JOIN refport_outbox_events AS e
         WHERE e.destination = ?2 AND e.key = v.value
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT (key, destination) DO NOTHING";
     const GONE: &str = "DELETE FROM refport_outbox_events
         WHERE destination = ?2 AND key IN (SELECT value FROM json_each(?1))";
     const OTHER: &str = "INSERT INTO refport_outbox_deliveries
@@ -79,7 +79,7 @@ async fn settle_first(
             v.value ->> 5, v.value ->> 6, v.value ->> 7, v.value ->> 8
         FROM json_each(?1) AS v CROSS JOIN refport_outbox_events AS e
         WHERE e.destination = ?2 AND e.key = v.value ->> 1
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT (key, destination) DO NOTHING";
     const OTHER_GONE: &str = "DELETE FROM refport_outbox_events
         WHERE destination = ?2 AND key IN (SELECT value ->> 1 FROM json_each(?1))";
     const END: &str = "DELETE FROM refport_outbox_leases
@@ -90,8 +90,14 @@ async fn settle_first(
             .bind(delivered(marks)?)
             .bind(destination)
             .bind(now);
-        marked += done.execute(&mut *connection).await?.rows_affected();
-        let rest = delete_runs(connection, destination, marks).await?;
+        let moved = done.execute(&mut *connection).await?.rows_affected();
+        marked += moved;
+        let rest = if usize::try_from(moved) == Ok(marks.delivered.len()) {
+            delete_runs(connection, destination, marks).await?
+        } else {
+            // Somebody has deleted some by hand: what is between two of them may be anything.
+            marks.delivered.iter().map(|(_, key)| &**key).collect()
+        };
         if !rest.is_empty() {
             let gone = sqlx::query(GONE)
                 .bind(serde_json::to_string(&rest)?)
@@ -116,7 +122,8 @@ async fn settle_first(
 }
 
 /// Deletes delivered events whose keys follow each other, which costs a third of deleting them one by
-/// one. Gives the keys of the others.
+/// one. Gives the keys of the others. All of them must be there: then none is between two of them
+/// where there are as many.
 async fn delete_runs<'a>(
     connection: &mut SqliteConnection,
     destination: &str,

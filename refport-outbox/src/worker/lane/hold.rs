@@ -45,6 +45,7 @@ impl Run<'_> {
         let is_first = lane.circuit.next_hold() == 1;
         let (until, is_new) = lane.circuit.hold(now, millis(wait), keeps);
         if is_new {
+            lane.outbox.store().backend().rest();
             let Failure {
                 reason,
                 status,

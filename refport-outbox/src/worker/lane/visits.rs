@@ -113,11 +113,16 @@ impl Run<'_> {
     }
 
     pub(super) fn end_visit(&mut self, visit: Visit) {
-        let Visit { errand, result } = visit;
+        let Visit {
+            began,
+            errand,
+            result,
+        } = visit;
         let now = Instant::now();
         match result {
-            Ok(found) => self.found(&errand, found, now),
+            Ok(found) => self.found(&errand, found, began, now),
             Err(error) => {
+                self.lane.outbox.store().backend().rest();
                 self.visits_failed = self.visits_failed.saturating_add(1);
                 let bounds = (Duration::from_millis(100), Duration::from_secs(5));
                 self.visits_at = now + self.lane.jitter.backoff(bounds, self.visits_failed);
@@ -144,7 +149,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn found(&mut self, errand: &Errand, found: Found, now: Instant) {
+    pub(super) fn found(&mut self, errand: &Errand, found: Found, began: Instant, now: Instant) {
         self.visits_failed = 0;
         let Found {
             turned,
@@ -164,6 +169,9 @@ impl Run<'_> {
             self.sweeps_at = now;
         }
         let claimed = taken_over.len() + turned.claimed.len();
+        if claimed == 0 {
+            self.lane.outbox.store().backend().rest();
+        }
         if errand.wanted > 0 || errand.looks_for_resume {
             self.is_dry = claimed == 0;
             // Where something was due, more may be soon.
@@ -177,7 +185,8 @@ impl Run<'_> {
             self.looks_at = now + rest;
         }
         let claimed = taken_over.into_iter().chain(turned.claimed);
-        self.buffer.extend(claimed.map(|claimed| (claimed, now)));
+        // Their leases began with the visit, however long it took to read them.
+        self.buffer.extend(claimed.map(|claimed| (claimed, began)));
     }
 
     /// When there may be something to do, if nothing happens before.
