@@ -66,6 +66,9 @@ async fn claim_tried(
     claim: &Claim<'_>,
     limit: usize,
 ) -> Result<Vec<SqliteRow>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
     Ok(sqlx::query(CLAIM)
         .bind(claim.destination)
         .bind(claim.now)
