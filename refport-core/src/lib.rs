@@ -46,7 +46,9 @@ pub use crate::{
     track::{
         lead::{Lead, LeadResponse},
         partli::PartliResponse,
-        sale::{PaymentProcessor, Sale, SaleResponse},
+        payment_processor::PaymentProcessor,
+        sale::Sale,
+        sale_answer::SaleResponse,
     },
     validate::InvalidRequest,
 };

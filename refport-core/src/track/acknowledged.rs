@@ -1,5 +1,5 @@
 use super::{
-    NothingToReport, Outcome, lead::LeadResponse, partli::PartliResponse, sale::SaleResponse,
+    NothingToReport, Outcome, lead::LeadResponse, partli::PartliResponse, sale_answer::SaleResponse,
 };
 #[cfg(feature = "client")]
 use crate::{ApiError, Error, ErrorKind};

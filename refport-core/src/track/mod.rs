@@ -3,7 +3,9 @@
 mod acknowledged;
 pub(crate) mod lead;
 pub(crate) mod partli;
+pub(crate) mod payment_processor;
 pub(crate) mod sale;
+pub(crate) mod sale_answer;
 
 use std::fmt;
 
@@ -17,7 +19,7 @@ use crate::{
 pub use self::{
     acknowledged::Acknowledged,
     lead::{LeadClick, LeadLink},
-    sale::{CommissionStatus, SaleRecord},
+    sale_answer::{CommissionStatus, SaleRecord},
 };
 
 /// What became of a report, from an adapter's `Track`.
