@@ -3,19 +3,24 @@
 mod behaviour;
 mod cli;
 mod cli_work;
+mod clocks;
 mod cluster;
 mod database;
+mod destinations;
 mod fairness;
 mod foreign;
 mod leases;
+mod mending;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod migrations;
 mod moves;
 mod plan;
 mod pools;
 mod restart;
 mod scripted;
 mod stand_alone;
+mod stopping;
 mod trouble;
 
 use database::Database;
@@ -47,19 +52,19 @@ on_both! {
     behaviour::another_event_under_the_same_key_is_an_error,
     behaviour::a_key_is_the_invoice_the_lead_or_the_callers,
     behaviour::what_is_certainly_refused_is_not_written,
-    behaviour::each_destination_has_its_own_row_and_click,
-    behaviour::what_is_due_is_found_behind_what_others_have,
-    behaviour::a_destination_without_its_click_is_left_out,
-    behaviour::a_conflict_of_one_destination_takes_the_others_back,
+    destinations::each_destination_has_its_own_row_and_click,
+    destinations::what_is_due_is_found_behind_what_others_have,
+    destinations::a_destination_without_its_click_is_left_out,
+    destinations::a_conflict_of_one_destination_takes_the_others_back,
     behaviour::a_running_worker_hears_of_what_is_added,
     behaviour::many_at_once_are_each_there_once,
     behaviour::two_workers_share_the_work,
-    behaviour::dead_letters_are_listed_and_replayed,
-    behaviour::counts_tell_states_and_ages,
-    behaviour::what_was_delivered_is_purged_after_its_time,
-    behaviour::migrations_are_our_own_and_can_meet,
-    behaviour::two_processes_may_make_the_tables_at_once,
-    behaviour::missing_tables_are_named,
+    mending::dead_letters_are_listed_and_replayed,
+    mending::counts_tell_states_and_ages,
+    mending::what_was_delivered_is_purged_after_its_time,
+    migrations::migrations_are_our_own_and_can_meet,
+    migrations::two_processes_may_make_the_tables_at_once,
+    migrations::missing_tables_are_named,
     trouble::a_lost_answer_is_asked_for_again_and_counted_once,
     trouble::what_could_count_twice_is_not_sent_after_an_unclear_end,
     trouble::a_lead_is_repeated_where_it_counts_once,
@@ -81,12 +86,12 @@ on_both! {
     leases::an_idle_worker_takes_over_what_a_dead_worker_held,
     leases::what_a_dead_worker_perhaps_sent_is_not_sent_twice,
     leases::an_event_that_kills_its_workers_is_given_up,
-    trouble::a_clock_that_jumps_back_prolongs_no_wait,
-    trouble::a_clock_that_jumps_forward_loses_and_doubles_nothing,
-    trouble::a_day_without_the_service_costs_nothing,
-    trouble::a_worker_that_stops_finishes_what_it_began,
-    trouble::a_worker_that_stops_waits_no_longer_than_it_may,
-    trouble::what_is_enqueued_while_nobody_works_is_delivered_later,
+    clocks::a_clock_that_jumps_back_prolongs_no_wait,
+    clocks::a_clock_that_jumps_forward_loses_and_doubles_nothing,
+    clocks::a_day_without_the_service_costs_nothing,
+    stopping::a_worker_that_stops_finishes_what_it_began,
+    stopping::a_worker_that_stops_waits_no_longer_than_it_may,
+    stopping::what_is_enqueued_while_nobody_works_is_delivered_later,
     cli::status_counts,
     cli::dead_letters_are_listed_shown_and_replayed_by_command,
     cli::an_event_that_nobody_can_read_is_shown_as_it_is,

@@ -1,15 +1,14 @@
-//! What holds on both databases where services, clocks and workers fail.
+//! What holds on both databases where services and workers fail.
 
 use std::time::Duration;
 
 use refport_outbox::{
-    Enqueued, Entry, Outbox, Page, Report, State, Worker, WorkerBuilder,
+    Entry, Outbox, Page, State, Worker, WorkerBuilder,
     refport_core::{Lead, Sale},
 };
 
 use crate::{
     database::{Database, HOUR, MINUTE, SECOND},
-    leases::kill,
     scripted::{Does, Service, click, sale},
 };
 
@@ -307,194 +306,6 @@ pub(crate) async fn an_event_of_a_newer_version_waits_for_a_newer_worker(databas
     assert_eq!(
         (service.calls(), states(&outbox).await),
         (0, vec![(State::Waiting, 1)])
-    );
-}
-
-// Clocks.
-
-pub(crate) async fn a_clock_that_jumps_back_prolongs_no_wait(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    let _ = outbox.sale(sale("held")).await.unwrap();
-    kill(worker(&outbox, &service), &service).await;
-    service.then([Does::Breaks]);
-    let _ = outbox.sale(sale("fails")).await.unwrap();
-    build(worker(&outbox, &service)).drain().await.unwrap();
-    // Enqueued by a machine whose clock is ahead.
-    database.pass(30 * 24 * HOUR);
-    let _ = outbox.sale(sale("early")).await.unwrap();
-    database.pass(-60 * 24 * HOUR);
-
-    let report = build(worker(&outbox, &service)).drain().await.unwrap();
-    assert_eq!(
-        (report.delivered, report.left(State::Leased)),
-        (2, 1),
-        "{report}"
-    );
-    // The longest lease there is.
-    database.pass(10 * MINUTE);
-    let report = build(worker(&outbox, &service)).drain().await.unwrap();
-    assert_eq!((report.delivered, report.left(State::Delivered)), (1, 3));
-}
-
-pub(crate) async fn a_clock_that_jumps_forward_loses_and_doubles_nothing(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    let _ = outbox.sale(sale("inv_1")).await.unwrap();
-    let _ = outbox.sale(sale("inv_2")).await.unwrap();
-    service.then([Does::Waits, Does::Breaks]);
-    let (mut one, mut other) = (
-        build(worker(&outbox, &service).concurrency(2)),
-        build(worker(&outbox, &service)),
-    );
-    let test = async {
-        service.has_calls(1).await;
-        database.pass(365 * 24 * HOUR);
-        other.drain().await.unwrap();
-        service.let_go(1);
-    };
-    tokio::join!(one.drain(), test).0.unwrap();
-    database.pass(HOUR);
-    build(worker(&outbox, &service)).drain().await.unwrap();
-    assert_eq!(states(&outbox).await, [(State::Delivered, 2)]);
-    assert_eq!(service.counted("invoiceId").len(), 2);
-}
-
-// Outages.
-
-pub(crate) async fn a_day_without_the_service_costs_nothing(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..300 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:03}")))
-            .await
-            .unwrap();
-    }
-    let mut worker = build(worker(&outbox, &service).max_attempts(1));
-    service.always(Does::IsGone);
-    for minute in 0..24 * 60 {
-        // Alternately out of reach and broken, as behind a proxy.
-        if minute == 12 * 60 {
-            service.always(Does::Answers(502, None, None));
-        }
-        worker.drain().await.unwrap();
-        database.pass(MINUTE);
-    }
-    let tried = service.calls();
-    assert!((280..600).contains(&tried), "{tried} in a day");
-    assert_eq!(
-        states(&outbox).await,
-        [(State::Waiting, 300)],
-        "nobody is given up"
-    );
-
-    service.always(Does::Takes);
-    service.watch_for_herds();
-    database.pass(6 * MINUTE);
-    let report = worker.drain().await.unwrap();
-    assert_eq!(
-        (report.delivered, report.left(State::Delivered)),
-        (300, 300),
-        "{report}"
-    );
-    assert!(!service.saw_a_herd(), "it opens with each success");
-    assert!(service.most_at_once() > 30, "and comes to its speed");
-}
-
-// The end.
-
-/// Runs a worker, and stops it when the test says so.
-async fn run_until(
-    mut worker: Worker,
-    test: impl AsyncFnOnce(tokio::sync::oneshot::Sender<()>),
-) -> Report {
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = worker.run(async { drop(stopped.await) });
-    let (report, ()) = tokio::join!(run, test(stop));
-    report.unwrap()
-}
-
-pub(crate) async fn a_worker_that_stops_finishes_what_it_began(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..100 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:02}")))
-            .await
-            .unwrap();
-    }
-    service.always(Does::Waits);
-    service.let_go(10);
-    let builder = worker(&outbox, &service).concurrency(4);
-    let report = run_until(build(builder), async |stop| {
-        service.has_calls(14).await;
-        drop(stop);
-        // It has heard of it when it begins no more.
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-        service.let_go(100);
-    })
-    .await;
-    assert_eq!(
-        (report.delivered, report.cut_off),
-        (service.calls() as u64, 0),
-        "{report}"
-    );
-    assert!(report.delivered < 100, "{report}");
-    let left = (report.left(State::Waiting), report.left(State::Leased));
-    assert_eq!(left, (100 - report.delivered, 0), "given back");
-    // At once, and with all their attempts.
-    let mut next = build(worker(&outbox, &service));
-    assert_eq!(next.drain().await.unwrap().left(State::Delivered), 100);
-}
-
-pub(crate) async fn a_worker_that_stops_waits_no_longer_than_it_may(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    service.always(Does::Waits);
-    service.let_go(1);
-    // The first opens the way for two at once.
-    for invoice in ["inv_0", "inv_1"] {
-        let _ = outbox.sale(sale(invoice)).await.unwrap();
-    }
-    database.pass(SECOND);
-    let _ = outbox.add(uncertain()).await.unwrap();
-    let builder = worker(&outbox, &service).stop_within(Duration::from_millis(20));
-    let report = run_until(build(builder), async |stop| {
-        service.has_calls(3).await;
-        drop(stop);
-    })
-    .await;
-    assert_eq!(
-        (report.delivered, report.cut_off, report.dead),
-        (1, 2, 1),
-        "{report}"
-    );
-    assert_eq!(report.left(State::Leased), 0, "{report}");
-    let dead = outbox.dead_letters(&Page::first()).await.unwrap();
-    assert_eq!(
-        (dead[0].reason.as_str(), dead[0].key.as_str()),
-        ("unclear", "own:order 1")
-    );
-    service.always(Does::Takes);
-    let report = build(worker(&outbox, &service)).drain().await.unwrap();
-    assert_eq!((report.delivered, report.left(State::Delivered)), (1, 2));
-}
-
-pub(crate) async fn what_is_enqueued_while_nobody_works_is_delivered_later(database: Database) {
-    let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..3 {
-        let invoice = format!("inv_{number}");
-        let enqueued = database
-            .order(&outbox, &invoice, sale(&invoice), true)
-            .await;
-        assert_eq!(enqueued.unwrap(), Enqueued::New);
-        database.pass(24 * HOUR);
-    }
-    let builder = worker(&outbox, &service).concurrency(1);
-    let report = build(builder).drain().await.unwrap();
-    assert_eq!(report.delivered, 3);
-    assert_eq!(
-        service.counted("invoiceId"),
-        ["inv_0", "inv_1", "inv_2"],
-        "the oldest first"
     );
 }
 
