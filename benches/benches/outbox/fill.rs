@@ -22,13 +22,20 @@ const NUMBERS: &str = "WITH RECURSIVE n (i) AS (
 
 /// Events that wait, by the statement of the crate's front page.
 pub(super) async fn sqlite_events(pool: &SqlitePool, events: u64) -> anyhow::Result<()> {
+    sqlite_invoices(pool, "in", events).await
+}
+
+/// As [`sqlite_events`], with invoices that begin so.
+async fn sqlite_invoices(pool: &SqlitePool, prefix: &str, events: u64) -> anyhow::Result<()> {
     let sql = format!(
         "{NUMBERS} INSERT INTO refport_outbox_events (key, destination, payload)
-        SELECT printf('sale:in_%016d', i), 'refport', replace($2, '#', printf('%016d', i)) FROM n"
+        SELECT printf('sale:%s_%016d', $3, i), 'refport', replace($2, '#', printf('%016d', i))
+        FROM n"
     );
     sqlx::query(AssertSqlSafe(sql))
         .bind(i64::try_from(events)?)
         .bind(payload()?)
+        .bind(prefix)
         .execute(pool)
         .await?;
     Ok(())
@@ -66,15 +73,7 @@ pub(super) async fn sqlite_backlog(
         .bind(i64::try_from(delivered)?)
         .execute(pool)
         .await?;
-    let events = format!(
-        "{NUMBERS} INSERT INTO refport_outbox_events (key, destination, payload)
-        SELECT printf('sale:new_%016d', i), 'refport', replace($2, '#', printf('%016d', i)) FROM n"
-    );
-    sqlx::query(AssertSqlSafe(events))
-        .bind(i64::try_from(fresh)?)
-        .bind(payload()?)
-        .execute(pool)
-        .await?;
+    sqlite_invoices(pool, "new", fresh).await?;
     sqlx::raw_sql("ANALYZE").execute(pool).await?;
     Ok(())
 }

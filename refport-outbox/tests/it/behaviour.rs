@@ -12,7 +12,7 @@ use refport_outbox::{
 
 use crate::{
     database::Database,
-    scripted::{Service, click, sale},
+    scripted::{Service, click, enqueue, sale},
 };
 
 pub(crate) async fn a_sale_is_delivered_once(database: Database) {
@@ -202,12 +202,7 @@ pub(crate) async fn many_at_once_are_each_there_once(database: Database) {
 /// Many in one transaction, over the limit of one claim, by two workers.
 pub(crate) async fn two_workers_share_the_work(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..600 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:03}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..600).map(|number| format!("inv_{number:03}"))).await;
     let worker = || outbox.worker().deliver_to(service.clone()).build().unwrap();
     let (mut one, mut other) = (worker(), worker());
     let (one, other) = tokio::join!(one.drain(), other.drain());

@@ -5,7 +5,7 @@ use refport_outbox::State;
 use crate::{
     database::{Database, HOUR, MINUTE},
     leases::kill,
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
     trouble::{build, states, worker},
 };
 
@@ -59,12 +59,7 @@ pub(crate) async fn a_clock_that_jumps_forward_loses_and_doubles_nothing(databas
 
 pub(crate) async fn a_day_without_the_service_costs_nothing(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..300 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:03}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..300).map(|number| format!("inv_{number:03}"))).await;
     let mut worker = build(worker(&outbox, &service).max_attempts(1));
     service.always(Does::IsGone);
     for minute in 0..24 * 60 {

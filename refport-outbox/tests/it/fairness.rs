@@ -2,7 +2,7 @@
 
 use crate::{
     database::{Database, MINUTE, SECOND},
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
     trouble::{build, worker},
 };
 
@@ -18,9 +18,7 @@ pub(crate) async fn an_event_that_always_fails_lets_new_ones_through(database: D
         worker.drain().await.unwrap();
         database.pass(10 * MINUTE);
     }
-    for number in 0..EVENTS {
-        let _ = outbox.sale(sale(&format!("inv_{number}"))).await.unwrap();
-    }
+    enqueue(&outbox, (0..EVENTS).map(|number| format!("inv_{number}"))).await;
     for _ in 0..100 {
         worker.drain().await.unwrap();
         database.pass(10 * MINUTE);
@@ -33,13 +31,9 @@ pub(crate) async fn no_key_waits_for_ever(database: Database) {
     const LAST: usize = 20;
     const FIRST: usize = 40;
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..LAST {
-        let _ = outbox.sale(sale(&format!("z_{number:02}"))).await.unwrap();
-    }
+    enqueue(&outbox, (0..LAST).map(|number| format!("z_{number:02}"))).await;
     database.pass(SECOND);
-    for number in 0..FIRST {
-        let _ = outbox.sale(sale(&format!("a_{number:05}"))).await.unwrap();
-    }
+    enqueue(&outbox, (0..FIRST).map(|number| format!("a_{number:05}"))).await;
     service.always(Does::Waits);
     let mut worker = build(worker(&outbox, &service).concurrency(4).batch(4));
     let more = async {

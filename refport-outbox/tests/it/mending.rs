@@ -7,7 +7,7 @@ use refport_outbox::{Entry, Page, Selection, State, refport_core::Sale};
 use crate::{
     database::{Database, HOUR},
     destinations::{clicks, two},
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
 };
 
 pub(crate) async fn dead_letters_are_listed_and_replayed(database: Database) {
@@ -114,12 +114,7 @@ pub(crate) async fn what_was_delivered_is_purged_after_its_time(database: Databa
     let (outbox, service) = (database.outbox(), Service::refport());
     service.with_invoice("dead", Does::Answers(400, Some("INVALID_CLICK_ID"), None));
     let mut worker = outbox.worker().deliver_to(service.clone()).build().unwrap();
-    for number in 0..1500 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:04}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..1500).map(|number| format!("inv_{number:04}"))).await;
     let _ = outbox.sale(sale("dead")).await.unwrap();
     worker.drain().await.unwrap();
     database.pass(HOUR);

@@ -7,7 +7,7 @@ use refport_outbox::{Enqueued, Selection, State};
 use crate::{
     database::{Database, HOUR, Pool, SECOND},
     leases::kill,
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
     trouble::{build, states, worker},
 };
 
@@ -87,12 +87,11 @@ pub(crate) async fn workers_that_meet_leave_each_event_in_one_table(database: Da
         "inv_200",
         Does::Answers(400, Some("VALIDATION_ERROR"), None),
     );
-    for number in 0..EVENTS {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:03}")))
-            .await
-            .unwrap();
-    }
+    enqueue(
+        &outbox,
+        (0..EVENTS).map(|number| format!("inv_{number:03}")),
+    )
+    .await;
     // Small claims, so that they meet often; and what others do besides.
     let worker = || build(worker(&outbox, &service).batch(16));
     let (mut one, mut two, mut three) = (worker(), worker(), worker());
@@ -152,21 +151,14 @@ async fn events_between_those_of_a_lease_stay() {
     const EVENTS: usize = 300;
     let database = Database::sqlite().await;
     let (outbox, service) = (database.outbox(), Service::refport());
-    let enqueue = async |number: usize| {
-        let sale = sale(&format!("inv_{number:04}"));
-        assert_eq!(outbox.sale(sale).await.unwrap(), Enqueued::New);
-    };
-    for number in 0..EVENTS {
-        enqueue(number * 2).await;
-    }
-    // One of the first lease, when most of its events are claimed and none is marked.
+    let invoice = |number: usize| format!("inv_{number:04}");
+    enqueue(&outbox, (0..EVENTS * 2).step_by(2).map(invoice)).await;
+    // Of a lease, most of whose events are not marked when others come between them.
     service.with_invoice("inv_0200", Does::Waits);
     let mut worker = build(worker(&outbox, &service).concurrency(64));
     let between = async {
         service.has_calls(EVENTS / 2).await;
-        for number in (1..EVENTS * 2).step_by(50) {
-            enqueue(number).await;
-        }
+        enqueue(&outbox, (1..EVENTS * 2).step_by(50).map(invoice)).await;
         service.let_go(1);
     };
     let (report, ()) = tokio::join!(worker.drain(), between);
@@ -216,9 +208,7 @@ async fn an_event_whose_key_is_no_text_is_delivered_once() {
 async fn nobody_takes_what_another_process_has_leased() {
     let database = Database::sqlite().await;
     let (one, other, service) = (database.outbox(), database.outbox(), Service::refport());
-    for number in 0..40 {
-        let _ = one.sale(sale(&format!("inv_{number:02}"))).await.unwrap();
-    }
+    enqueue(&one, (0..40).map(|number| format!("inv_{number:02}"))).await;
     service.always(Does::Waits);
     let mut holder = build(worker(&one, &service).concurrency(1));
     let mut late = build(worker(&other, &service));
@@ -246,12 +236,7 @@ async fn nobody_takes_what_another_process_has_leased() {
 async fn a_purge_leaves_what_a_lease_still_names() {
     let database = Database::sqlite().await;
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..40 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:02}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..40).map(|number| format!("inv_{number:02}"))).await;
     service.with_invoice("inv_39", Does::Waits);
     let mut worker = build(worker(&outbox, &service).concurrency(64));
     let test = async {
@@ -283,12 +268,11 @@ async fn an_event_that_is_deleted_by_hand_takes_no_other_with_it() {
     const EVENTS: usize = 400;
     let database = Database::sqlite().await;
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..EVENTS {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:04}")))
-            .await
-            .unwrap();
-    }
+    enqueue(
+        &outbox,
+        (0..EVENTS).map(|number| format!("inv_{number:04}")),
+    )
+    .await;
     let mut worker = build(worker(&outbox, &service).concurrency(200));
     let test = async {
         service.has_calls(210).await;

@@ -1,6 +1,6 @@
 //! The pool and the runtime that a worker shares with its application.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use refport_outbox::Outbox;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
 
 use crate::{
     database::{Database, Pool},
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
     trouble::{build, worker},
 };
 
@@ -81,21 +81,19 @@ fn other_work_on_the_blocking_threads_costs_no_lease() {
     runtime.block_on(async {
         let database = Database::sqlite().await;
         let (outbox, service) = (database.outbox(), Service::refport());
-        for number in 0..EVENTS {
-            let _ = outbox
-                .sale(sale(&format!("inv_{number:04}")))
-                .await
-                .unwrap();
-        }
+        enqueue(
+            &outbox,
+            (0..EVENTS).map(|number| format!("inv_{number:04}")),
+        )
+        .await;
         let mut worker = build(worker(&outbox, &service));
         // The only one, until the worker is done.
         drop(spawn_blocking(move || is_done.recv().is_ok()));
-        let report = worker.drain().await.unwrap();
-        assert_eq!((report.delivered, report.lost), (EVENTS as u64, 0));
+        let report = timeout(Duration::from_secs(60), worker.drain()).await;
         drop(done);
+        let report = report.expect("reading waits for no thread").unwrap();
+        assert_eq!((report.delivered, report.lost), (EVENTS as u64, 0));
     });
-    // The other thread may still be told.
-    thread::yield_now();
 }
 
 /// SQLite stores what a program asks for at a database's beginning.

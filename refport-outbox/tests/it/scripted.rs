@@ -12,6 +12,7 @@ use refport_outbox::refport_core::{
     destination::{Destination, Reported, Reporting},
     track::Outcome,
 };
+use refport_outbox::{Enqueued, Outbox};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -240,4 +241,11 @@ pub(crate) fn click() -> ClickId {
 /// A sale of 49.00 dollars that counts once.
 pub(crate) fn sale(invoice: &str) -> Sale {
     Sale::new(click(), "user_001", 4900).invoice_id(invoice)
+}
+
+/// Enqueues a new sale for each of these invoices.
+pub(crate) async fn enqueue(outbox: &Outbox, invoices: impl IntoIterator<Item = String>) {
+    for invoice in invoices {
+        assert_eq!(outbox.sale(sale(&invoice)).await.unwrap(), Enqueued::New);
+    }
 }

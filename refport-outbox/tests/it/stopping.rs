@@ -6,7 +6,7 @@ use refport_outbox::{Enqueued, Page, Report, State, Worker};
 
 use crate::{
     database::{Database, HOUR, SECOND},
-    scripted::{Does, Service, sale},
+    scripted::{Does, Service, enqueue, sale},
     trouble::{build, uncertain, worker},
 };
 
@@ -23,12 +23,7 @@ async fn run_until(
 
 pub(crate) async fn a_worker_that_stops_finishes_what_it_began(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..100 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:02}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..100).map(|number| format!("inv_{number:02}"))).await;
     service.always(Does::Waits);
     service.let_go(10);
     let builder = worker(&outbox, &service).concurrency(4);

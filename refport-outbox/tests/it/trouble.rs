@@ -9,7 +9,7 @@ use refport_outbox::{
 
 use crate::{
     database::{Database, HOUR, MINUTE, SECOND},
-    scripted::{Does, Service, click, sale},
+    scripted::{Does, Service, click, enqueue, sale},
 };
 
 /// A worker for one service, whose waits are the same in every run.
@@ -104,9 +104,7 @@ pub(crate) async fn a_lead_is_repeated_where_it_counts_once(database: Database) 
 
 pub(crate) async fn a_rate_limit_holds_all_back_and_costs_no_attempt(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..50 {
-        let _ = outbox.sale(sale(&format!("inv_{number}"))).await.unwrap();
-    }
+    enqueue(&outbox, (0..50).map(|number| format!("inv_{number}"))).await;
     let limited = Does::Answers(
         429,
         Some("RATE_LIMIT_EXCEEDED"),
@@ -234,12 +232,7 @@ pub(crate) async fn a_pause_is_ended_by_hand(database: Database) {
 
 pub(crate) async fn poison_blocks_no_other(database: Database) {
     let (outbox, service) = (database.outbox(), Service::refport());
-    for number in 0..2000 {
-        let _ = outbox
-            .sale(sale(&format!("inv_{number:04}")))
-            .await
-            .unwrap();
-    }
+    enqueue(&outbox, (0..2000).map(|number| format!("inv_{number:04}"))).await;
     service
         .with_invoice("inv_0000", Does::Answers(500, Some("INTERNAL_ERROR"), None))
         .with_invoice("inv_0001", Does::Panics)

@@ -3,8 +3,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::settle::columns;
 use crate::store::{Fence, Mark, Settle};
 
 /// How long a lease is remembered that is over, in milliseconds.
@@ -59,7 +60,7 @@ struct Lease {
 pub(super) struct Marks {
     /// The numbers and keys of what was simply delivered, in their order.
     pub(super) delivered: Vec<(i64, Arc<str>)>,
-    /// The rest: number, key, and the columns that follow from the mark.
+    /// The rest, as [`columns`] with their keys.
     pub(super) other: Vec<Value>,
     /// How many, by lease.
     pub(super) settled: Vec<(i64, usize)>,
@@ -130,18 +131,7 @@ impl Held {
                 marks.delivered.push((*id, Arc::clone(key)));
                 continue;
             }
-            let failure = mark.failure();
-            marks.other.push(json!([
-                id,
-                &**key,
-                mark.state(),
-                mark.due_at(),
-                1 + mark.attempts(),
-                mark.reason(),
-                failure.and_then(|failure| failure.status),
-                failure.and_then(|failure| failure.code.as_deref()),
-                failure.and_then(|failure| failure.message.as_deref()),
-            ]));
+            marks.other.push(columns(*id, &**key, 1, mark));
         }
         marks.delivered.sort_unstable_by_key(|(id, _)| *id);
         for (lease, count) in settled {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serializer as _;
-use serde_json::json;
+use serde::{Serialize, Serializer as _};
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::held::{Held, Marks};
@@ -36,6 +36,23 @@ pub(super) async fn settle(
     let marks = held.marks(settles, &live);
     let first = settle_first(connection, destination, &marks, now).await?;
     Ok((tried + first, marks))
+}
+
+/// What a mark writes: the row's number, what it is found by, its state, when it is due, its attempts
+/// (added to `attempts`), and what became of the last one.
+pub(super) fn columns(id: i64, of: impl Serialize, attempts: i64, mark: &Mark) -> Value {
+    let failure = mark.failure();
+    json!([
+        id,
+        of,
+        mark.state(),
+        mark.due_at(),
+        attempts + mark.attempts(),
+        mark.reason(),
+        failure.and_then(|failure| failure.status),
+        failure.and_then(|failure| failure.code.as_deref()),
+        failure.and_then(|failure| failure.message.as_deref()),
+    ])
 }
 
 /// Which of these leases are there, and not over.
@@ -200,18 +217,7 @@ async fn settle_tried(
             delivered.insert(*id, fence);
             continue;
         }
-        let failure = mark.failure();
-        other.push(json!([
-            id,
-            fence,
-            mark.state(),
-            mark.due_at(),
-            mark.attempts(),
-            mark.reason(),
-            failure.and_then(|failure| failure.status),
-            failure.and_then(|failure| failure.code.as_deref()),
-            failure.and_then(|failure| failure.message.as_deref()),
-        ]));
+        other.push(columns(*id, fence, 0, mark));
     }
     let mut marked = 0;
     for (statement, values) in [
