@@ -51,7 +51,7 @@ impl Browser {
         capabilities.add_arg(&format!("--user-data-dir={}", profile.path().display()))?;
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
         driver
-            .set_implicit_wait_timeout(Duration::from_secs(20))
+            .set_implicit_wait_timeout(Duration::from_secs(60))
             .await?;
         Ok(Some(Self {
             driver,

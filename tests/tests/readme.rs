@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use refport_tests::{Api, Running};
 use reqwest::{StatusCode, header, redirect::Policy};
 use tokio::net::TcpListener;
 
-/// The address in the README's programs; the test runs them on free ones.
+/// The address in the README's programs; the test runs them on ones of its own.
 const PRINTED: &str = "127.0.0.1:3000";
 
 #[tokio::test]
@@ -23,8 +24,9 @@ async fn the_readmes_programs_compile_and_report_a_sale() {
         .try_into()
         .expect("two programs in the README");
     let folder = tempfile::tempdir().unwrap();
-    let programs = [("with-axum", axum), ("with-actix", actix)].map(|(name, source)| {
-        let address = free_address();
+    let programs = [("with-axum", axum, 3000), ("with-actix", actix, 3001)];
+    let programs = programs.map(|(name, source, port)| {
+        let address = own_address(port);
         assert!(source.contains(PRINTED));
         (name, source.replace(PRINTED, &address), address)
     });
@@ -56,12 +58,16 @@ fn rust_blocks(markdown: &str) -> Vec<&str> {
         .collect()
 }
 
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string()
+/// An address that nobody else takes: on Linux the whole of 127.0.0.0/8 is this machine's, and no
+/// other process that runs has this one's ID.
+fn own_address(port: u16) -> String {
+    let [high, middle, low] = match std::process::id().to_be_bytes() {
+        [0, bytes @ ..] => bytes,
+        bytes => panic!("a process ID above 2^24: {bytes:?}"),
+    };
+    // None of them is 127.0.0.1, where other tests have their ports.
+    let host = Ipv4Addr::new(127, high + 1, middle, low);
+    SocketAddr::from((host, port)).to_string()
 }
 
 /// A crate like a user's, but for the versions: those of our lock file.
@@ -139,7 +145,7 @@ async fn land(link: &str, address: &str) -> String {
     let followed = http.get(link).send().await.unwrap();
     let location = followed.headers()[header::LOCATION].to_str().unwrap();
     let landing = location.replace("shop.example", address);
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_secs(60);
     let landed = loop {
         match http.get(&landing).send().await {
             Ok(landed) => break landed,

@@ -245,18 +245,24 @@ fn it_stops_with_a_stalled_client() {
     use std::io::Write;
 
     let folder = tempfile::tempdir().unwrap();
-    json(&folder, &["init", "--json"]);
+    let key = json(&folder, &["init", "--json"])["apiKey"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (mut server, url) = serve(&folder);
     let mut stalled = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    stalled
-        .write_all(b"POST /api/track/sale HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{")
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    write!(
+        stalled,
+        "POST /api/track/sale HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\
+         content-length: 100\r\nexpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    // The server says so when it begins to read the body.
+    let mut told = String::new();
+    BufReader::new(&stalled).read_line(&mut told).unwrap();
+    assert_eq!(told, "HTTP/1.1 100 Continue\r\n");
+    stalled.write_all(b"{").unwrap();
     let id = server.0.id().to_string();
     assert!(Command::new("kill").arg(&id).status().unwrap().success());
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while server.0.try_wait().unwrap().is_none() {
-        assert!(std::time::Instant::now() < until, "it did not stop");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    server.0.wait().unwrap();
 }

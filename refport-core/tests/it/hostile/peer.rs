@@ -167,11 +167,12 @@ async fn talk(
             Act::Say(bytes) => stream.write_all(bytes).await?,
             Act::SayAndClose(bytes) => {
                 stream.write_all(bytes).await?;
-                return stream.shutdown().await;
+                stream.shutdown().await?;
+                return hears_nothing_more(&mut stream).await;
             }
             Act::SayAndReset(bytes) => {
                 stream.write_all(bytes).await?;
-                // So that the client reads it before the reset.
+                // Mostly the client reads it before the reset. Where not, it comes out alike.
                 sleep(Duration::from_millis(20)).await;
                 return stream.set_zero_linger();
             }
@@ -183,6 +184,12 @@ async fn talk(
             Act::Flood(head, again) => match flood(&mut stream, &seen, head, again).await? {},
         }
     }
+}
+
+/// Waits until the client hangs up, too.
+async fn hears_nothing_more(stream: &mut TcpStream) -> io::Result<()> {
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
 }
 
 async fn read_request(stream: &mut TcpStream, seen: &Seen) -> io::Result<()> {

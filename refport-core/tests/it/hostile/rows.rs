@@ -45,6 +45,11 @@ impl Kind {
     pub(super) fn is_flood(&self) -> bool {
         matches!(self, Self::Http1(acts) if matches!(acts[..], [Act::Flood(..)]))
     }
+
+    /// Whether the first connection ends with its first answer.
+    pub(super) fn closes_at_once(&self) -> bool {
+        matches!(self, Self::Http1(acts) if matches!(acts[..], [Act::SayAndClose(_), ..]))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -54,11 +59,12 @@ pub(super) struct Budget {
     pub(super) total: Duration,
 }
 
-/// Enough for anything that is not meant to take too long.
-const AMPLE: Budget = Budget::new(5_000, 5_000, 10_000);
-const SHORT_CONNECT: Budget = Budget::new(300, 5_000, 10_000);
-const SHORT_ATTEMPT: Budget = Budget::new(5_000, 400, 4_000);
-const SHORT_TOTAL: Budget = Budget::new(5_000, 5_000, 400);
+/// So much that no machine is too busy for what is not meant to take too long. A short one is still
+/// enough for a busy machine to write the request whose answer does not come.
+const AMPLE: Budget = Budget::new(60_000, 60_000, 120_000);
+const SHORT_CONNECT: Budget = Budget::new(300, 60_000, 120_000);
+const SHORT_ATTEMPT: Budget = Budget::new(60_000, 2_000, 120_000);
+const SHORT_TOTAL: Budget = Budget::new(60_000, 60_000, 2_000);
 
 impl Budget {
     const fn new(connect: u64, attempt: u64, total: u64) -> Self {

@@ -97,6 +97,7 @@ struct Encounter {
     name: &'static str,
     budget: Budget,
     warm: bool,
+    closes_at_once: bool,
     want: (&'static str, u32),
     says: &'static str,
     plain: bool,
@@ -131,6 +132,7 @@ impl Encounter {
             name: row.name,
             budget: row.budget,
             warm: row.warm,
+            closes_at_once: row.kind.closes_at_once(),
             want: row.want[usize::from(!repeatable)],
             says: row.says,
             plain,
@@ -144,8 +146,13 @@ impl Encounter {
     async fn go(self) -> Line {
         if self.warm {
             self.client.track.sale(self.sale()).await.unwrap();
-            // So that the connection is back in the pool, or known to be closed.
-            sleep(Duration::from_millis(100)).await;
+            if self.closes_at_once {
+                assert!(self.peer.seen.is_let_go().await, "{}", self.name);
+            } else {
+                // The connection gets back into the pool meanwhile, which nobody outside can see. It
+                // comes out alike where the next call makes one of its own.
+                sleep(Duration::from_millis(100)).await;
+            }
         }
         let start = Instant::now();
         let result = self.client.track.sale(self.sale()).await;
@@ -171,12 +178,12 @@ impl Encounter {
         let is_let_go = seen.is_let_go().await;
         let requests = seen.requests.load(Ordering::SeqCst);
         let error = error.unwrap_or_default();
-        let in_time = elapsed <= self.budget.total + Duration::from_secs(2)
-            && (outcome != "timeout" || elapsed >= self.budget.shortest());
+        // That a budget is kept to the millisecond is tested on a clock that stands still: `retries`.
+        let is_patient = outcome != "timeout" || elapsed >= self.budget.shortest();
         let checks = [
             (outcome == self.want.0, "the outcome"),
             (requests == self.want.1, "the number of requests"),
-            (in_time, "the time"),
+            (is_patient, "a time-out before its time"),
             (error.contains(self.says), "what the error says"),
             (!error.contains(KEY), "the key in the error"),
             (self.elsewhere.seen.connections() == 0, "a call elsewhere"),
