@@ -74,6 +74,26 @@ pub fn cpu_time_of_children(parent: u32) -> anyhow::Result<Duration> {
     ))
 }
 
+/// Connections to `port` of this machine, in IPv4, that have come about.
+///
+/// # Errors
+///
+/// Where there is no `/proc/self/net/tcp`, as outside Linux.
+pub fn connections_to(port: u16) -> anyhow::Result<u64> {
+    const ESTABLISHED: &str = "01";
+    let remote = format!(":{port:04X}");
+    let table = fs::read_to_string("/proc/self/net/tcp")?;
+    // The number of the line, the local address, the remote one, the state.
+    let is_one = |line: &str| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields
+            .next()
+            .is_some_and(|address| address.ends_with(&remote))
+            && fields.next() == Some(ESTABLISHED)
+    };
+    Ok(table.lines().filter(|line| is_one(line)).count() as u64)
+}
+
 /// Asks for `wanted` open files, and says how many there may be.
 #[must_use]
 pub fn allow_open_files(wanted: u64) -> u64 {

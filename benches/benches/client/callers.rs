@@ -31,7 +31,7 @@ impl Caller {
     pub(super) fn new(who: &str, url: &str) -> anyhow::Result<Self> {
         Ok(match who {
             "refport" => Self::refport(Refport::builder(KEY).base_url(url))?,
-            "bare" => Self::Bare(bare_client()?, format!("{url}/api/track/sale")),
+            "bare" => Self::bare(url, Duration::from_secs(3))?,
             "hyper" => {
                 let url = format!("{url}/api/track/sale").parse()?;
                 Self::Hyper(Box::new(hyper_client()), url)
@@ -44,13 +44,20 @@ impl Caller {
     pub(super) fn patient(who: &str, url: &str) -> anyhow::Result<Self> {
         const LONG: Duration = Duration::from_secs(600);
         let builder = Refport::builder(KEY)
+            .connect_timeout(LONG)
             .attempt_timeout(LONG)
             .total_timeout(LONG);
         match who {
             "parked" => Self::refport(builder.transport(tower::service_fn(|_| never()))),
             "refport" => Self::refport(builder.base_url(url)),
-            other => Self::new(other, url),
+            "bare" => Self::bare(url, LONG),
+            _ => bail!("there is no patient caller `{who}`"),
         }
+    }
+
+    fn bare(url: &str, connect_timeout: Duration) -> anyhow::Result<Self> {
+        let client = bare_client(connect_timeout)?;
+        Ok(Self::Bare(client, format!("{url}/api/track/sale")))
     }
 
     fn refport(builder: RefportBuilder) -> anyhow::Result<Self> {
@@ -81,9 +88,9 @@ async fn never() -> Result<http::Response<Bytes>, std::convert::Infallible> {
     std::future::pending().await
 }
 
-fn bare_client() -> reqwest::Result<reqwest::Client> {
+fn bare_client(connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)

@@ -1,6 +1,6 @@
 //! What the client costs beside the same call on bare reqwest, beside its peer on Node, and while
 //! it waits. Prints the ratios; fails where a gated one is missed. Instructions, allocations and
-//! memory gate tightly, the peer with a margin, and time informs.
+//! memory gate; the peer and whatever is time inform.
 //!
 //! The client is a process of its own on one thread, and so is the server, so that each figure is
 //! the client's alone. Nothing is pinned.
@@ -30,7 +30,9 @@ fn main() -> anyhow::Result<ExitCode> {
             println!("{}", serde_json::to_string(&on_one_thread(run)?)?);
         }
         ["waiting", who, url, calls] => {
-            let run = runs::waiting(Caller::patient(who, url)?, calls.parse()?);
+            let port = url.rsplit_once(':').map(|(_, port)| port.parse());
+            let caller = Caller::patient(who, url)?;
+            let run = runs::waiting(caller, calls.parse()?, port.transpose()?);
             println!("{}", serde_json::to_string(&on_one_thread(run)?)?);
         }
         // What cargo gives.

@@ -107,47 +107,34 @@ fn least(runs: Vec<Calls>) -> Calls {
 
 /// Beside the peer, in turns. What the client stands on is measured in the same turns, so that a
 /// reader sees how much of the distance is left to it. Rates of one run move by a quarter with what
-/// else the machine does, so the gates stand that far below the goals.
+/// else the machine does, so none of this gates.
 fn beside_dub(table: &mut Table, url: &str) -> anyhow::Result<()> {
-    const CPU: &str = "CPU, dub SDK : refport";
-    const RATE: &str = "calls/s, refport : dub SDK";
-    const GOALS: [f64; 2] = [50.0, 40.0];
-    const MARGIN: f64 = 0.75;
+    const CALLERS: [(&str, &str); 3] = [
+        ("refport", "refport"),
+        ("bare", "bare reqwest"),
+        ("hyper", "bare hyper-util"),
+    ];
     let dub = match Dub::install()? {
         Ok(dub) => dub,
         Err(why) => {
-            for name in [CPU, RATE] {
-                table.skip(name, &why, false);
-            }
+            table.skip("beside the dub SDK", &why, false);
             return Ok(());
         }
     };
-    const CALLERS: [&str; 3] = ["refport", "bare", "hyper"];
     let (mut slow, mut fast) = (Vec::new(), CALLERS.map(|_| Vec::new()));
     for _ in 0..RUNS {
         slow.push(dub.run(url, 6000, IN_FLIGHT)?);
-        for (who, runs) in CALLERS.iter().zip(&mut fast) {
+        for ((who, _), runs) in CALLERS.iter().zip(&mut fast) {
             runs.push(calls(who, url, 20_000, IN_FLIGHT)?);
         }
     }
     let slow = least(slow);
-    let [refport, reqwest, hyper] = fast.map(|runs| Beside::new(slow, least(runs)));
-    for (name, ratio, figures, goal) in [
-        (CPU, refport.cpu, &refport.seconds, GOALS[0]),
-        (RATE, refport.rate, &refport.rates, GOALS[1]),
-    ] {
-        let reached = if ratio >= goal {
-            "reached"
-        } else {
-            "not reached"
-        };
-        let detail = format!("{figures} at {IN_FLIGHT} in flight; the goal of {goal} is {reached}");
-        table.at_least(name, ratio, MARGIN * goal, detail);
-    }
-    for (who, beside) in [("bare reqwest", reqwest), ("bare hyper-util", hyper)] {
-        table.informs(&format!("CPU, dub SDK : {who}"), beside.cpu, beside.seconds);
-        let name = format!("calls/s, {who} : dub SDK");
-        table.informs(&name, beside.rate, beside.rates);
+    for ((_, name), runs) in CALLERS.iter().zip(fast) {
+        let beside = Beside::new(slow, least(runs));
+        let seconds = format!("{} at {IN_FLIGHT} in flight", beside.seconds);
+        table.informs(&format!("CPU, dub SDK : {name}"), beside.cpu, seconds);
+        let rate = format!("calls/s, {name} : dub SDK");
+        table.informs(&rate, beside.rate, beside.rates);
     }
     Ok(())
 }
@@ -190,10 +177,9 @@ fn in_flight(table: &mut Table) -> anyhow::Result<()> {
         return Ok(());
     }
     let (refport, bare) = (unanswered("refport", CALLS)?, unanswered("bare", CALLS)?);
-    table.at_most(
+    table.informs(
         "% of a CPU while 10,000 calls wait on a dead service",
         100.0 * refport.cpu_share(),
-        1.0,
         format!("{:.6} s in {:.1} s", refport.cpu_seconds, refport.seconds),
     );
     table.at_most(

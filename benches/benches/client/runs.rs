@@ -76,12 +76,25 @@ impl Waiting {
     }
 }
 
-/// Starts `calls` calls that get no answer, and watches them wait.
-pub(super) async fn waiting(caller: Caller, calls: u64) -> anyhow::Result<Waiting> {
+/// Starts `calls` calls that get no answer, and watches them wait once each has its connection to
+/// `port`, if to any.
+pub(super) async fn waiting(
+    caller: Caller,
+    calls: u64,
+    port: Option<u16>,
+) -> anyhow::Result<Waiting> {
     const SETTLE: Duration = Duration::from_secs(1);
     const WATCH: Duration = Duration::from_secs(4);
+    const LOOK: Duration = Duration::from_millis(100);
     let before = usage::resident_bytes()?;
     let mut tasks = start_slowly(&caller, calls).await;
+    while let Some(port) = port
+        && usage::connections_to(port)? < calls
+    {
+        let ended = tasks.try_join_next();
+        ensure!(ended.is_none(), "a call was not connected: {ended:?}");
+        sleep(LOOK).await;
+    }
     sleep(SETTLE).await;
     let bytes = usage::resident_bytes()? - before;
     let (start, cpu) = (Instant::now(), usage::cpu_time());
