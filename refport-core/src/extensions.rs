@@ -1,10 +1,15 @@
 //! Where a request's click IDs stand, in whatever extensions its framework has.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
 #[cfg(feature = "signed")]
 use crate::signing::SigningKeys;
 use crate::{
     ClickId, ClickIds, CookieName,
     capture::{Captured, RequestHeaders},
+    consent::values,
 };
 
 /// A request's typed extensions, of whatever framework, and the click IDs that layers have left
@@ -146,19 +151,116 @@ impl ClickIdReader {
         &self.name
     }
 
-    /// Leaves `found`, which stands in the cookie, on the request. Where signatures are checked and
-    /// the request brings several cookies of the name, it is the signed one instead.
-    pub fn leave<H: RequestHeaders>(&self, found: ClickId, headers: &H) -> Found {
+    /// The ID to answer where `found` stands in the cookie, and whether the site signed it. Where
+    /// signatures are checked and the request brings several cookies of the name, it is the signed
+    /// one; where none are, every ID is taken for signed.
+    pub fn check<H: RequestHeaders>(&self, found: ClickId, headers: &H) -> (ClickId, bool) {
         #[cfg(feature = "signed")]
         if let Some(keys) = &self.keys {
             let is_signed = |id: &ClickId| keys.is_signed(&self.name, id, headers.cookies());
-            if !is_signed(&found) {
-                let mut all = crate::consent::click_ids(&self.name, headers);
-                return all.find(is_signed).map_or(Found::Unsigned(found), Found::Read);
-            }
+            let mut all = click_ids(&self.name, headers);
+            return match all.find(is_signed) {
+                Some(signed) => (signed, true),
+                None => (found, false),
+            };
         }
         #[cfg(not(feature = "signed"))]
         let _ = headers;
-        Found::Read(found)
+        (found, true)
+    }
+}
+
+/// The valid IDs in all the cookies of one name.
+pub(crate) fn click_ids<'a, H: RequestHeaders>(
+    name: &'a CookieName,
+    headers: &'a H,
+) -> impl Iterator<Item = ClickId> + 'a {
+    values(name.as_str(), headers.cookies())
+        .filter_map(|value| ClickId::from_bytes(&Cow::from(percent_decode(value))).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClickId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_default_programs_id_is_plain_and_the_others_are_not() {
+        let mut extensions = http::Extensions::new();
+        extensions.place(&CookieName::REFPORT, id("clk_1"));
+        extensions.place(&CookieName::PARTLI, id("c_1"));
+        assert_eq!(extensions.get::<ClickId>(), Some(&id("clk_1")));
+        let named = |name| extensions.click_id(name);
+        assert_eq!(named(&CookieName::REFPORT), Some(&id("clk_1")));
+        assert_eq!(named(&CookieName::PARTLI), Some(&id("c_1")));
+        let own = CookieName::new("acme").unwrap();
+        assert_eq!(named(&own), None);
+        assert_eq!(
+            named(&own.clone().for_default_program()),
+            Some(&id("clk_1"))
+        );
+    }
+
+    #[test]
+    fn what_is_withheld_is_found_nowhere() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", "refp_id=clk_1; pref_cid=c_1".parse().unwrap());
+        let mut extensions = http::Extensions::new();
+        let names = [CookieName::REFPORT, CookieName::PARTLI];
+        for (name, stored) in names.iter().zip(["clk_1", "c_1"]) {
+            let found = extensions.find_click_id(name, &headers);
+            assert_eq!(found, Some(id(stored)), "of the cookie");
+            extensions.place(name, id("clk_new"));
+            let found = extensions.find_click_id(name, &headers);
+            assert_eq!(found, Some(id("clk_new")), "of the layer");
+            extensions.withhold(name);
+            assert_eq!(extensions.find_click_id(name, &headers), None);
+            assert!(extensions.is_denied(name) && extensions.is_known(name));
+        }
+    }
+
+    #[test]
+    fn a_captured_id_takes_the_place_of_an_unsigned_one() {
+        for name in [CookieName::REFPORT, CookieName::PARTLI] {
+            let mut extensions = http::Extensions::new();
+            extensions.place_unsigned(&name, id("clk_forged"));
+            assert!(extensions.is_known(&name) && !extensions.is_denied(&name));
+            assert_eq!(extensions.click_id(&name), None);
+            extensions.place(&name, id("clk_1"));
+            assert_eq!(extensions.click_id(&name), Some(&id("clk_1")));
+        }
+    }
+
+    #[cfg(feature = "signed")]
+    #[test]
+    fn the_signed_one_of_several_cookies_is_read() {
+        let keys = SigningKeys::new(&[1; 32]).unwrap();
+        let rules = crate::capture::Capture::new().signed_by(keys.clone());
+        let written = rules.store_cookies(&id("clk_1"), true);
+        let pairs: Vec<_> = written
+            .iter()
+            .filter_map(|line| line.split(';').next())
+            .collect();
+        let mut reader = ClickIdReader::default();
+        reader.set_keys(keys);
+        for (before, want) in [
+            ("refp_id=clk_forged; ", (id("clk_1"), true)),
+            ("", (id("clk_1"), true)),
+        ] {
+            let mut headers = http::HeaderMap::new();
+            let cookies = format!("{before}{}", pairs.join("; "));
+            headers.insert("cookie", cookies.parse().unwrap());
+            let found = ClickId::from_headers(&headers).unwrap();
+            assert_eq!(reader.check(found, &headers), want);
+        }
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", "refp_id=clk_forged".parse().unwrap());
+        assert_eq!(
+            reader.check(id("clk_forged"), &headers),
+            (id("clk_forged"), false)
+        );
     }
 }

@@ -27,8 +27,8 @@ use tower_http::{
 };
 
 const SEEN: HeaderName = HeaderName::from_static("x-seen");
-const STORED: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
-const EXPIRED: &str = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+const STORED: &str = "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Max-Age=7776000";
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0";
 
 /// `/id` says the ID in a header, and enough in the body for it to be compressed.
 fn routes() -> Router {
@@ -277,20 +277,35 @@ async fn all_of_them_at_once() {
 }
 
 #[tokio::test]
-async fn nested_routers_have_the_whole_path_outside_of_them_only() {
+async fn nested_routers_clean_the_whole_path_outside_of_them_and_within() {
     let page = [("accept", "text/html")];
     let outside = Router::new().nest("/shop", routes()).layer(capture());
-    let response = call(&boxed(outside), "/shop/id?refp_id=clk_new", &page).await;
-    assert_eq!(response.headers()[LOCATION], "/shop/id");
+    let within = Router::new().nest("/shop", routes().layer(capture()));
+    let deep = Router::new().nest("/a", Router::new().nest("/shop", routes().layer(capture())));
+    let service = Router::new().nest_service("/shop", capture().layer(routes()));
+    for (app, path) in [
+        (outside, "/shop/id"),
+        (within, "/shop/id"),
+        (deep, "/a/shop/id"),
+        (service, "/shop/id"),
+    ] {
+        let landing = format!("{path}?refp_id=clk_new&x=1");
+        let response = call(&boxed(app), &landing, &page).await;
+        assert_eq!(response.headers()[LOCATION], format!("{path}?x=1"));
+        assert_eq!(set_cookies(&response), [STORED]);
+    }
+}
 
-    // A layer within sees the path without its prefix, so it must not clean the URL.
-    let within = routes()
-        .layer(CaptureLayer::new())
-        .layer(ClickIdLayer::new());
-    let within = boxed(Router::new().nest("/shop", within));
-    let response = call(&within, "/shop/id?refp_id=clk_new", &page).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(response.headers()[SEEN], "clk_new");
+#[tokio::test]
+async fn a_nested_router_has_its_own_place_to_agree_at() {
+    let rules = Capture::new().agree_at("/agree");
+    let app = Router::new().nest("/shop", routes().layer(CaptureLayer::from(rules)));
+    let request = Request::post("/shop/agree?refp_id=clk_new")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::empty())
+        .unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(set_cookies(&response), [STORED]);
 }
 

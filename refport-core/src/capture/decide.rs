@@ -1,18 +1,13 @@
 //! What is done about one request.
 
-use std::{borrow::Cow, sync::atomic::AtomicU64};
-
-use percent_encoding::percent_decode;
+use std::sync::atomic::AtomicU64;
 
 use super::{
     Capture, Captured, GlobalPrivacyControl, Landing, RequestHeaders,
     clean_url::{self, ESCAPED, is_param},
     withheld::count,
 };
-use crate::{
-    ClickId, CookieName,
-    consent::{Consent, values},
-};
+use crate::{ClickId, consent::Consent, extensions::click_ids};
 
 impl Capture {
     /// Whether [`decide`](Self::decide) has nothing to do about a request: a quick look for
@@ -221,25 +216,19 @@ impl Capture {
     /// A request may bring several cookies of the name. The one that these rules wrote is signed,
     /// or has its like in the hold; where nothing tells, it is the first, which is read.
     pub(super) fn kept<H: RequestHeaders>(&self, headers: &H) -> Option<ClickId> {
-        let mut ours = self.values(&self.cookie_name, headers);
+        let mut ours: Vec<_> = click_ids(&self.cookie_name, headers).collect();
         #[cfg(feature = "signed")]
         if let Some(keys) = &self.keys {
             ours.retain(|id| keys.is_signed(&self.cookie_name, id, headers.cookies()));
         }
         if self.overwrite_after.is_some() {
-            let held = self.values(&self.hold_name(), headers);
+            let held = self.hold_name();
+            let held: Vec<_> = click_ids(&held, headers).collect();
             if let Some(at) = ours.iter().position(|id| held.contains(id)) {
                 return Some(ours.swap_remove(at));
             }
         }
         ours.into_iter().next().filter(|_| self.first_click_wins)
-    }
-
-    /// All the valid IDs in the cookies of one name.
-    fn values<H: RequestHeaders>(&self, name: &CookieName, headers: &H) -> Vec<ClickId> {
-        values(name.as_str(), headers.cookies())
-            .filter_map(|value| ClickId::from_bytes(&Cow::from(percent_decode(value))).ok())
-            .collect()
     }
 }
 

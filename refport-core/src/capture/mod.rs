@@ -24,6 +24,7 @@
 mod agree;
 #[cfg(test)]
 mod agree_tests;
+mod answer;
 mod captured;
 mod clean_url;
 mod decide;
@@ -43,6 +44,7 @@ mod twins;
 mod withheld;
 
 pub use self::{
+    answer::AnswerHeaders,
     captured::Captured,
     error::CaptureError,
     landing::{Landing, RequestHeaders, is_speculative},
