@@ -93,7 +93,11 @@ async fn without_a_gate_the_banners_word_is_enough() {
     withhold(&request, CookieName::REFPORT);
     let denied = send(&app, request).await;
     assert_eq!(denied.status, StatusCode::NO_CONTENT);
-    assert_eq!(denied.set_cookies(), [""; 0], "as somebody further out said");
+    assert_eq!(
+        denied.set_cookies(),
+        [""; 0],
+        "as somebody further out said"
+    );
 }
 
 #[actix_web::test]

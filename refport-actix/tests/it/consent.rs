@@ -13,7 +13,8 @@ use actix_web::{
     test, web,
 };
 use refport_actix::{
-    CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
+    Capture, CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
+    GlobalPrivacyControl,
     guard::{has_click_id, no_click_id},
     refport_core::consent::{COOKIEBOT_COOKIE, Cookiebot, TcString},
 };

@@ -5,7 +5,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use refport_actix::{
-    CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, ClickIds, CookieName, refport_core,
+    Capture, CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, ClickIds, CookieName,
+    refport_core,
 };
 
 use crate::{NO_COOKIES, get, optional, send, through, withhold};

@@ -7,7 +7,8 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use refport_axum::{
-    CaptureLayer, ClickId, ClickIdLayer, ClickIdRejection, ClickIds, CookieName, refport_core,
+    Capture, CaptureLayer, ClickId, ClickIdLayer, ClickIdRejection, ClickIds, CookieName,
+    refport_core,
 };
 use tower::ServiceExt;
 

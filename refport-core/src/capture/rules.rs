@@ -278,8 +278,8 @@ impl Capture {
     /// Where the page's banner says that the visitor agrees: a `POST` to this path is answered by
     /// the layer itself, as [`agree`](Self::agree) says. Default nowhere.
     ///
-    /// In a nested router of axum's it is a path of that router, as its routes are; in a scope of
-    /// actix's it is the whole path.
+    /// In a nested router of axum's it is a path of that router, which must have a route for it, or
+    /// the request does not come to the layer; in a scope of actix's it is the whole path.
     pub fn agree_at(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         let path = path.into();
         self.agree_at = Some(if path.starts_with('/') {
