@@ -6,9 +6,12 @@ use actix_web::{
     guard::GuardContext,
     http::header::{COOKIE, HeaderMap},
 };
-use refport_core::{CookieName, consent};
+use refport_core::{CookieName, RequestExtensions, consent};
 
-use crate::{ClickId, ClickIds, middleware};
+use crate::{
+    ClickId, ClickIds,
+    request::{Ext, Headers},
+};
 
 /// The click ID where there is no extractor: in middleware, in guards, and deep inside a handler.
 ///
@@ -35,7 +38,8 @@ pub trait ClickIdExt: sealed::Parts {
     ///
     /// `None` where the ID is [withheld](refport_core::ClickIds::withhold).
     fn click_id_named(&self, name: &CookieName) -> Option<ClickId> {
-        find(&self.extensions(), self.headers(), name)
+        let found = Ext(self.extensions()).find_click_id(name, &Headers(self.headers()));
+        found.map(ClickId)
     }
 
     /// The click IDs of all programs, for a report to several of them
@@ -43,12 +47,7 @@ pub trait ClickIdExt: sealed::Parts {
     /// as [`click_id`](Self::click_id) finds it. Cookies of other names need their middleware. The
     /// extractor [`ClickIds`] answers this.
     fn click_ids(&self) -> ClickIds {
-        let extensions = self.extensions();
-        ClickIds(refport_core::ClickIds::collect(
-            extensions.get(),
-            extensions.get(),
-            self.headers().get_all(COOKIE),
-        ))
+        ClickIds(Ext(self.extensions()).find_click_ids(&Headers(self.headers())))
     }
 
     /// The value of a cookie of yours, percent-decoded: for a consent gate. `None` where there is
@@ -64,12 +63,6 @@ pub trait ClickIdExt: sealed::Parts {
 impl ClickIdExt for HttpRequest {}
 impl ClickIdExt for ServiceRequest {}
 impl ClickIdExt for GuardContext<'_> {}
-
-fn find(extensions: &Extensions, headers: &HeaderMap, name: &CookieName) -> Option<ClickId> {
-    let known = middleware::known(extensions, name);
-    let cookies = headers.get_all(COOKIE);
-    refport_core::ClickIds::resolve(known, extensions.get(), name, cookies).map(ClickId)
-}
 
 mod sealed {
     use super::{

@@ -15,20 +15,19 @@ pub mod guard;
 mod middleware;
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 mod queued;
+mod request;
 #[cfg(feature = "client")]
 mod track;
 
 #[doc(hidden)]
-pub use self::middleware::{
-    CaptureFuture, CaptureService, ClickIdService, ConsentFuture, ConsentService,
-};
+pub use self::middleware::{CaptureFuture, CaptureService, ClickIdService};
 pub use self::{
     clear::ClearClickId,
     click_id::ClickId,
     click_ids::ClickIds,
     error::ClickIdError,
     ext::ClickIdExt,
-    middleware::{CaptureMiddleware, ClickIdMiddleware, ConsentMiddleware},
+    middleware::{CaptureMiddleware, ClickIdMiddleware},
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
@@ -36,7 +35,7 @@ pub use self::{error::TrackError, track::Track};
 pub use refport_core::{
     self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
     PaymentProcessor, Sale, SaleResponse, Timestamp,
-    capture::{Capture, SameSite},
+    capture::{Capture, GlobalPrivacyControl, SameSite, Withheld},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
 };

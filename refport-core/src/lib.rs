@@ -24,6 +24,7 @@ pub mod destination;
 mod embed_token;
 #[cfg(feature = "client")]
 mod error;
+mod extensions;
 mod lenient;
 mod personal;
 #[cfg(feature = "signed")]
@@ -42,6 +43,7 @@ pub use crate::{
     cookie::{CookieName, ParseCookieNameError},
     currency::{Currency, ParseCurrencyError},
     embed_token::{EmbedToken, EmbedTokenRequest},
+    extensions::{ClickIdReader, RequestExtensions, RequestExtensionsMut},
     timestamp::{ParseTimestampError, Timestamp},
     track::{
         lead::{Lead, LeadResponse},

@@ -4,11 +4,9 @@ use std::{
 };
 
 use http::{HeaderName, Request, header};
-use refport_core::{ClickId, CookieName};
+use refport_core::{ClickId, ClickIdReader, CookieName, RequestExtensions, RequestExtensionsMut};
 use tower_layer::Layer;
 use tower_service::Service;
-
-use crate::{click_id, insert, is_withheld};
 
 /// In one place, so that looking for it builds nothing.
 static COOKIE: HeaderName = header::COOKIE;
@@ -27,29 +25,20 @@ static COOKIE: HeaderName = header::COOKIE;
 #[must_use]
 pub struct ClickIdLayer {
     /// `None` is all defaults, so that `new` can be `const`.
-    settings: Option<Arc<Settings>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Settings {
-    name: CookieName,
-    #[cfg(feature = "signed")]
-    keys: Option<refport_core::signing::SigningKeys>,
+    reader: Option<Arc<ClickIdReader>>,
 }
 
 impl ClickIdLayer {
     /// Reads the `refp_id` cookie.
     pub const fn new() -> Self {
-        Self { settings: None }
+        Self { reader: None }
     }
 
-    fn map(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self
-            .settings
-            .map_or_else(Settings::default, Arc::unwrap_or_clone);
-        change(&mut settings);
+    fn map(self, change: impl FnOnce(&mut ClickIdReader)) -> Self {
+        let mut reader = self.reader.unwrap_or_default();
+        change(Arc::make_mut(&mut reader));
         Self {
-            settings: Some(Arc::new(settings)),
+            reader: Some(reader),
         }
     }
 
@@ -59,11 +48,11 @@ impl ClickIdLayer {
     /// [`click_id`](crate::click_id()). Where the name *replaces* `refp_id` on your site, give
     /// [`CookieName::for_default_program`], and handlers find a plain [`ClickId`] as before.
     pub fn cookie_name(self, name: CookieName) -> Self {
-        self.map(|settings| settings.name = name)
+        self.map(|reader| reader.set_cookie_name(name))
     }
 
     /// Answers an ID only where the site's own signature stands beside it, as
-    /// [`CaptureLayer::signed_by`](crate::CaptureLayer::signed_by) writes it.
+    /// [`Capture::signed_by`](crate::Capture::signed_by) writes it.
     ///
     /// An ID without is told apart: extractors do not answer it, and
     /// [`ClickIds::unsigned`](refport_core::ClickIds::unsigned) in the request's extensions does.
@@ -71,14 +60,14 @@ impl ClickIdLayer {
     #[cfg(feature = "signed")]
     #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
     pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
-        self.map(|settings| settings.keys = Some(keys))
+        self.map(|reader| reader.set_keys(keys))
     }
 
     #[inline]
     fn name(&self) -> &CookieName {
-        self.settings
+        self.reader
             .as_deref()
-            .map_or(&CookieName::REFPORT, |settings| &settings.name)
+            .map_or(&CookieName::REFPORT, ClickIdReader::name)
     }
 
     /// Apart from [`call`](Service::call), which is then so small that it becomes part of its
@@ -95,22 +84,18 @@ impl ClickIdLayer {
     fn leave<B>(&self, request: &mut Request<B>, id: ClickId) {
         let name = self.name();
         let extensions = request.extensions();
-        if !extensions.is_empty()
-            && (click_id(extensions, name).is_some() || is_withheld(extensions, name))
-        {
+        if !extensions.is_empty() && extensions.is_known(name) {
             return;
         }
-        #[cfg(feature = "signed")]
-        if let Some(keys) = self.settings.as_deref().and_then(|it| it.keys.as_ref())
-            && !keys.is_signed(name, &id, request.headers().get_all(&COOKIE))
-        {
-            request
-                .extensions_mut()
-                .get_or_insert_default::<refport_core::ClickIds>()
-                .insert_unsigned(name.clone(), id);
-            return;
+        let (id, is_signed) = match &self.reader {
+            Some(reader) => reader.check(id, request.headers()),
+            None => (id, true),
+        };
+        if is_signed {
+            request.extensions_mut().place(name, id);
+        } else {
+            request.extensions_mut().place_unsigned(name, id);
         }
-        insert(request.extensions_mut(), name, id);
     }
 }
 

@@ -11,11 +11,11 @@ use pin_project_lite::pin_project;
 use refport_core::{capture::Captured, consent::Consent};
 use tower_service::Service;
 
-use crate::{CaptureService, capture};
+use crate::CaptureService;
 
 pin_project! {
-    /// The future of [`CaptureService`]: the inner service's response with the cookies added, or a
-    /// redirect.
+    /// The future of [`CaptureService`]: the inner service's response with the cookies added, or the
+    /// layer's own.
     #[derive(Debug)]
     pub struct ResponseFuture<F, R> {
         #[pin]
@@ -72,7 +72,7 @@ where
             StateProject::Inner { future, captured } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(captured) = captured.take() {
-                    capture::write(response.headers_mut(), &captured);
+                    captured.write(response.headers_mut());
                 }
                 Poll::Ready(Ok(response))
             }

@@ -36,9 +36,29 @@ impl Api {
     ///
     /// When the server does not answer with a list.
     pub async fn commissions(&self) -> anyhow::Result<Vec<Value>> {
+        self.list("commissions").await
+    }
+
+    /// How many clicks the partners' links have.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer with a list.
+    pub async fn clicks(&self) -> anyhow::Result<u64> {
+        let partners = self.list("partners").await?;
+        let links = partners
+            .iter()
+            .filter_map(|partner| partner["links"].as_array());
+        Ok(links
+            .flatten()
+            .filter_map(|link| link["clicks"].as_u64())
+            .sum())
+    }
+
+    async fn list(&self, what: &str) -> anyhow::Result<Vec<Value>> {
         let request = self
             .http
-            .get(format!("{}/api/commissions", self.base))
+            .get(format!("{}/api/{what}", self.base))
             .bearer_auth(&self.key);
         let answer = request.send().await?;
         ensure!(answer.status().is_success(), "{}", answer.status());

@@ -14,6 +14,7 @@ mod outage;
 mod process;
 mod recorder;
 mod service;
+mod tap;
 mod visitor;
 
 pub use self::{
@@ -24,6 +25,7 @@ pub use self::{
     process::{Running, Shop},
     recorder::serve_recorder,
     service::Service,
+    tap::Tap,
     visitor::Visitor,
 };
 

@@ -18,7 +18,9 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use http::{HeaderMap, Uri};
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, Consent, refport_core};
+use refport_axum::{
+    Capture, CaptureLayer, ClickId, ClickIdLayer, Consent, GlobalPrivacyControl, refport_core,
+};
 use tower::{Layer, Service, ServiceExt, layer::util::Identity, util::Oneshot};
 use tower_cookies::{CookieManagerLayer, Cookies};
 
@@ -44,8 +46,7 @@ pub(super) fn variants() -> Vec<Variant> {
         plain(CAPTURE, CaptureLayer::new().layer(router(buy))),
         plain(
             CAPTURE_IGNORING,
-            CaptureLayer::new()
-                .ignore_global_privacy_control()
+            CaptureLayer::from(Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore))
                 .layer(router(buy)),
         ),
         plain(

@@ -8,9 +8,9 @@ use actix_web::{
     dev::{Service, ServiceRequest, Transform, forward_ready},
     http::header::COOKIE,
 };
-use refport_core::{ClickId, CookieName};
+use refport_core::{ClickId, ClickIdReader, CookieName, RequestExtensions, RequestExtensionsMut};
 
-use super::{insert, is_withheld, known};
+use crate::request::{Ext, Headers};
 
 /// Puts the click ID from the cookie into the request's extensions. See the crate's page.
 ///
@@ -21,29 +21,20 @@ use super::{insert, is_withheld, known};
 #[must_use]
 pub struct ClickIdMiddleware {
     /// `None` is all defaults, so that `new` can be `const`.
-    settings: Option<Arc<Settings>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Settings {
-    name: CookieName,
-    #[cfg(feature = "signed")]
-    keys: Option<refport_core::signing::SigningKeys>,
+    reader: Option<Arc<ClickIdReader>>,
 }
 
 impl ClickIdMiddleware {
     /// Reads the `refp_id` cookie.
     pub const fn new() -> Self {
-        Self { settings: None }
+        Self { reader: None }
     }
 
-    fn map(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self
-            .settings
-            .map_or_else(Settings::default, Arc::unwrap_or_clone);
-        change(&mut settings);
+    fn map(self, change: impl FnOnce(&mut ClickIdReader)) -> Self {
+        let mut reader = self.reader.unwrap_or_default();
+        change(Arc::make_mut(&mut reader));
         Self {
-            settings: Some(Arc::new(settings)),
+            reader: Some(reader),
         }
     }
 
@@ -54,11 +45,11 @@ impl ClickIdMiddleware {
     /// *replaces* `refp_id` on your site, give [`CookieName::for_default_program`], and the
     /// extractors find its ID as before.
     pub fn cookie_name(self, name: CookieName) -> Self {
-        self.map(|settings| settings.name = name)
+        self.map(|reader| reader.set_cookie_name(name))
     }
 
     /// Answers an ID only where the site's own signature stands beside it, as
-    /// [`CaptureMiddleware::signed_by`](crate::CaptureMiddleware::signed_by) writes it.
+    /// [`Capture::signed_by`](crate::Capture::signed_by) writes it.
     ///
     /// An ID without is told apart: extractors do not answer it, and
     /// [`ClickIds::unsigned`](refport_core::ClickIds::unsigned) in the request's extensions does.
@@ -66,13 +57,13 @@ impl ClickIdMiddleware {
     #[cfg(feature = "signed")]
     #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
     pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
-        self.map(|settings| settings.keys = Some(keys))
+        self.map(|reader| reader.set_keys(keys))
     }
 
     fn name(&self) -> &CookieName {
-        self.settings
+        self.reader
             .as_deref()
-            .map_or(&CookieName::REFPORT, |settings| &settings.name)
+            .map_or(&CookieName::REFPORT, ClickIdReader::name)
     }
 
     fn read(&self, request: &ServiceRequest) {
@@ -85,20 +76,19 @@ impl ClickIdMiddleware {
     /// Leaves the ID that was found in the cookie, where nothing is known yet.
     fn leave(&self, request: &ServiceRequest, id: ClickId) {
         let name = self.name();
-        let mut extensions = request.extensions_mut();
-        if known(&extensions, name).is_some() || is_withheld(&extensions, name) {
+        let mut extensions = Ext(request.extensions_mut());
+        if extensions.is_known(name) {
             return;
         }
-        #[cfg(feature = "signed")]
-        if let Some(keys) = self.settings.as_deref().and_then(|it| it.keys.as_ref())
-            && !keys.is_signed(name, &id, request.headers().get_all(COOKIE))
-        {
-            extensions
-                .get_or_insert_with(refport_core::ClickIds::default)
-                .insert_unsigned(name.clone(), id);
-            return;
+        let (id, is_signed) = match &self.reader {
+            Some(reader) => reader.check(id, &Headers(request.headers())),
+            None => (id, true),
+        };
+        if is_signed {
+            extensions.place(name, id);
+        } else {
+            extensions.place_unsigned(name, id);
         }
-        insert(&mut extensions, name, id);
     }
 }
 

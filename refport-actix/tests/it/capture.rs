@@ -16,7 +16,7 @@ use refport_actix::{Capture, CaptureMiddleware, ClickIdMiddleware, CookieName, S
 
 use crate::{Answer, NO_COOKIES, echo, get, send, through, withhold};
 
-const COOKIE: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
+const COOKIE: &str = "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Max-Age=7776000";
 
 fn landing() -> TestRequest {
     get("/?refp_id=clk_new", NO_COOKIES)
@@ -57,7 +57,7 @@ async fn the_new_click_replaces_the_cookies_in_either_order() {
 
 #[actix_web::test]
 async fn the_first_click_wins_on_request() {
-    let capture = || CaptureMiddleware::new().first_click_wins();
+    let capture = || CaptureMiddleware::from(Capture::new().first_click_wins(true));
     let inner = || echo().wrap(capture()).wrap(ClickIdMiddleware::new());
     let outer = || echo().wrap(ClickIdMiddleware::new()).wrap(capture());
     for (cookie, cookies_set, seen) in
@@ -76,31 +76,29 @@ async fn the_first_click_wins_on_request() {
 
 #[actix_web::test]
 async fn settings_reach_the_cookie() {
-    let capture = CaptureMiddleware::new()
+    let rules = Capture::new()
         .param("via")
-        .cookie_name(CookieName::PARTLI)
         .max_age(Duration::from_secs(60))
-        .domain("example.com")
-        .unwrap()
-        .secure(true);
+        .cookie_name(CookieName::PARTLI)
+        .and_then(|rules| rules.domain("example.com")?.secure(true))
+        .unwrap();
     let request = get("/?via=c_1&refp_id=clk_new", NO_COOKIES);
-    let answer = through(echo().wrap(capture), request).await;
+    let answer = through(echo().wrap(CaptureMiddleware::from(rules)), request).await;
     let want = "pref_cid=c_1; SameSite=Lax; Secure; Path=/; Domain=example.com; Max-Age=60";
     assert_eq!(answer.set_cookies(), [want]);
     assert_eq!(answer.body, "-|c_1");
-    assert!(CaptureMiddleware::new().domain("a b").is_err());
 }
 
 #[actix_web::test]
 async fn more_settings_reach_the_cookie() {
-    let capture = CaptureMiddleware::new()
-        .path("/shop")
-        .unwrap()
+    let rules = Capture::new()
         .same_site(SameSite::Strict)
-        .http_only(true)
         .overwrite_after(Duration::from_secs(60))
-        .trust_forwarded_proto();
-    let app = test::init_service(echo().wrap(capture)).await;
+        .trust_forwarded_proto(true)
+        .path("/shop")
+        .and_then(|rules| rules.http_only(true))
+        .unwrap();
+    let app = test::init_service(echo().wrap(CaptureMiddleware::from(rules))).await;
     let request = landing().insert_header(("x-forwarded-proto", "https"));
     let answer = send(&app, request.to_request()).await;
     let attributes = "HttpOnly; SameSite=Strict; Secure; Path=/shop";
@@ -118,19 +116,20 @@ async fn more_settings_reach_the_cookie() {
     let answer = send(&app, get("/?refp_id=clk_other", over).to_request()).await;
     assert_eq!(
         answer.set_cookies().len(),
-        2,
-        "the browser dropped the hold"
+        3,
+        "the browser dropped the hold, and a twin goes"
     );
-    assert!(CaptureMiddleware::new().path("shop").is_err());
-    assert!(CaptureMiddleware::new().domain("co.uk").is_err());
 }
 
 #[actix_web::test]
 async fn a_proxys_word_counts_only_where_it_is_trusted() {
-    let app = test::init_service(echo().wrap(CaptureMiddleware::new())).await;
-    let request = landing().insert_header(("x-forwarded-proto", "https"));
-    let answer = send(&app, request.to_request()).await;
-    assert_eq!(answer.set_cookies(), [COOKIE]);
+    for (trust, secure) in [(false, true), (true, false)] {
+        let rules = Capture::new().trust_forwarded_proto(trust);
+        let app = test::init_service(echo().wrap(CaptureMiddleware::from(rules))).await;
+        let request = landing().insert_header(("x-forwarded-proto", "http"));
+        let answer = send(&app, request.to_request()).await;
+        assert_eq!(answer.set_cookies()[0].contains("; Secure"), secure);
+    }
 }
 
 #[actix_web::test]
@@ -141,24 +140,32 @@ async fn ready_made_rules_are_taken_as_they_are() {
 }
 
 #[actix_web::test]
-async fn https_in_the_uri_makes_the_cookie_secure() {
+async fn the_cookie_is_secure_but_on_the_machine_itself() {
     let app = test::init_service(echo().wrap(CaptureMiddleware::new())).await;
-    let https = get("https://shop.example/?refp_id=clk_new", NO_COOKIES);
-    let answer = send(&app, https.to_request()).await;
-    assert!(answer.set_cookies()[0].contains("; Secure"));
-    let http = get("http://shop.example/?refp_id=clk_new", NO_COOKIES);
-    let answer = send(&app, http.to_request()).await;
-    assert_eq!(answer.set_cookies(), [COOKIE]);
+    for (uri, secure) in [
+        ("http://shop.example/?refp_id=clk_new", true),
+        ("http://localhost:3000/?refp_id=clk_new", false),
+        ("http://127.0.0.1/?refp_id=clk_new", false),
+        ("https://localhost/?refp_id=clk_new", true),
+    ] {
+        let answer = send(&app, get(uri, NO_COOKIES).to_request()).await;
+        let cookie = answer.set_cookies()[0];
+        assert_eq!(cookie.contains("; Secure"), secure, "{uri}: {cookie}");
+    }
+    let named = landing().insert_header(("host", "localhost:3000"));
+    let answer = send(&app, named.to_request()).await;
+    assert!(!answer.set_cookies()[0].contains("; Secure"));
 }
 
 #[actix_web::test]
 async fn a_server_that_ends_tls_makes_the_cookie_secure() {
+    let local = || landing().insert_header(("host", "localhost")).to_request();
     let app = init_secure(echo().wrap(CaptureMiddleware::new())).await;
-    let answer = send(&app, landing().to_request()).await;
-    assert!(answer.set_cookies()[0].contains("; Secure"));
-    let app = init_secure(echo().wrap(CaptureMiddleware::new().secure(false))).await;
-    let answer = send(&app, landing().to_request()).await;
-    assert_eq!(answer.set_cookies(), [COOKIE]);
+    assert_eq!(send(&app, local()).await.set_cookies(), [COOKIE]);
+    let rules = Capture::new().secure(false).unwrap();
+    let app = init_secure(echo().wrap(CaptureMiddleware::from(rules))).await;
+    let answer = send(&app, local()).await;
+    assert!(!answer.set_cookies()[0].contains("; Secure"));
 }
 
 /// `test::init_service` as on a listener with TLS.
@@ -199,6 +206,7 @@ async fn a_navigation_is_redirected_to_the_clean_url_without_calling_the_handler
         let script = landing().insert_header(("accept", "text/html"));
         let answer = send(&app, script.insert_header((name, value)).to_request()).await;
         assert_eq!(answer.status, StatusCode::OK, "{value} is no navigation");
+        assert_eq!(answer.set_cookies(), [""; 0], "{value} is no click");
     }
     let fetched = send(&app, landing().to_request()).await;
     assert_eq!(fetched.status, StatusCode::OK);
@@ -226,7 +234,8 @@ async fn inside_of_a_scope_the_redirect_keeps_the_whole_path() {
 
 #[actix_web::test]
 async fn with_the_first_click_kept_the_redirect_writes_no_cookie() {
-    let capture = CaptureMiddleware::new().clean_url(true).first_click_wins();
+    let rules = Capture::new().clean_url(true).first_click_wins(true);
+    let capture = CaptureMiddleware::from(rules);
     let request = get("/?refp_id=clk_new", &["refp_id=clk_old"]);
     let answer = through(
         echo().wrap(capture),
@@ -306,7 +315,7 @@ async fn an_answer_with_the_cookie_is_not_for_shared_caches() {
         get("/", NO_COOKIES),
         get("/?refp_id=clk_new", &["refp_id=clk_old"]),
     ] {
-        let capture = CaptureMiddleware::new().first_click_wins();
+        let capture = CaptureMiddleware::from(Capture::new().first_click_wins(true));
         let answer = answering(CACHED, capture, request).await;
         assert_eq!(answer.header(CACHE_CONTROL), "public, max-age=600");
         assert!(answer.headers.contains_key("cdn-cache-control"));
@@ -325,7 +334,7 @@ async fn several_cache_controls_become_one() {
 }
 
 #[actix_web::test]
-async fn a_page_loaded_ahead_captures_nothing() {
+async fn a_landing_page_is_not_loaded_ahead_and_others_are() {
     let app = test::init_service(echo().wrap(CaptureMiddleware::new())).await;
     for header in [
         ("sec-purpose", "prefetch"),
@@ -334,14 +343,55 @@ async fn a_page_loaded_ahead_captures_nothing() {
         ("x-moz", "prefetch"),
     ] {
         let answer = send(&app, landing().insert_header(header).to_request()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{header:?}");
+        assert_eq!(answer.header(CACHE_CONTROL), "no-store", "{header:?}");
         assert_eq!(answer.set_cookies(), [""; 0], "{header:?}");
-        assert_eq!(answer.body, "-|-", "{header:?}");
+        assert_eq!(answer.body, "", "the handler was not called");
+        let organic = get("/?plan=pro", NO_COOKIES).insert_header(header);
+        let answer = send(&app, organic.to_request()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{header:?}");
     }
 }
 
 #[actix_web::test]
+async fn what_a_page_loads_is_no_click() {
+    let app = echo()
+        .wrap(CaptureMiddleware::new())
+        .wrap(ClickIdMiddleware::new());
+    let app = test::init_service(app).await;
+    for (mode, dest) in [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("cors", "empty"),
+        ("navigate", "iframe"),
+    ] {
+        let request = get("/?refp_id=clk_evil", &["refp_id=clk_honest"])
+            .insert_header(("sec-fetch-mode", mode))
+            .insert_header(("sec-fetch-dest", dest));
+        let answer = send(&app, request.to_request()).await;
+        assert_eq!(answer.set_cookies(), [""; 0], "{mode} {dest}");
+        assert_eq!(answer.body, "clk_honest|-", "{mode} {dest}");
+    }
+}
+
+#[actix_web::test]
+async fn twins_go_with_a_landing() {
+    let rules = Capture::new().domain("shop.example").unwrap();
+    let landing = get("/?refp_id=clk_new", &["refp_id=clk_js; refp_id=clk_old"]);
+    let answer = through(echo().wrap(CaptureMiddleware::from(rules)), landing).await;
+    assert_eq!(
+        answer.set_cookies(),
+        [
+            "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0",
+            "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Domain=shop.example; Max-Age=7776000",
+        ]
+    );
+}
+
+#[actix_web::test]
 async fn a_withheld_id_is_not_captured() {
-    let partli = CaptureMiddleware::new().cookie_name(CookieName::PARTLI);
+    let partli = Capture::new().cookie_name(CookieName::PARTLI).unwrap();
+    let partli = CaptureMiddleware::from(partli);
     let app = test::init_service(echo().wrap(CaptureMiddleware::new()).wrap(partli)).await;
     let request = landing().to_request();
     withhold(&request, CookieName::REFPORT);
@@ -354,9 +404,11 @@ async fn a_withheld_id_is_not_captured() {
 #[actix_web::test]
 async fn two_names_are_captured_apart() {
     let refport = CaptureMiddleware::new();
-    let partli = CaptureMiddleware::new()
+    let partli = Capture::new()
         .param("via")
-        .cookie_name(CookieName::PARTLI);
+        .cookie_name(CookieName::PARTLI)
+        .unwrap();
+    let partli = CaptureMiddleware::from(partli);
     let app = test::init_service(echo().wrap(refport).wrap(partli)).await;
     for (uri, want, cookies) in [
         ("/?refp_id=one&via=two", "one|two", 2),
@@ -381,7 +433,7 @@ async fn a_handlers_error_takes_the_cookie_along() {
 }
 
 #[actix_web::test]
-async fn an_error_of_a_middleware_inside_passes_through() {
+async fn an_error_of_a_middleware_inside_takes_the_cookie_along() {
     let app = echo()
         .wrap_fn(|request, next| {
             let called = next.call(request);
@@ -395,6 +447,15 @@ async fn an_error_of_a_middleware_inside_passes_through() {
     let result = app.call(landing().to_request()).await;
     let error = result.unwrap_err();
     assert_eq!(error.to_string(), "sign in first");
+    let response = error.error_response();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.headers().get(SET_COOKIE).unwrap(), COOKIE);
+    assert_eq!(response.headers().get(CACHE_CONTROL).unwrap(), "private");
+
+    let organic = app.call(get("/", NO_COOKIES).to_request()).await;
+    let response = organic.unwrap_err().error_response();
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    assert!(!response.headers().contains_key(CACHE_CONTROL));
 }
 
 #[test]

@@ -13,14 +13,15 @@ use actix_web::{
     test, web,
 };
 use refport_actix::{
-    CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
+    Capture, CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
+    GlobalPrivacyControl,
     guard::{has_click_id, no_click_id},
     refport_core::consent::{COOKIEBOT_COOKIE, Cookiebot, TcString},
 };
 
 use crate::{Answer, NO_COOKIES, echo, get, optional, send, through};
 
-const EXPIRED: &str = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0";
 
 /// The site's banner keeps its answer in the cookie `choice`.
 fn by_cookie(request: &ServiceRequest) -> Consent {
@@ -34,7 +35,7 @@ fn by_cookie(request: &ServiceRequest) -> Consent {
 /// The rows are the same for each kind of gate, and in both orders of the middlewares. `through`
 /// sends a request through an application with the reading one outside, or not.
 async fn consent_table(through: impl AsyncFn(bool, &str, &[&str]) -> Answer) {
-    const STORED: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
+    const STORED: &str = "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Max-Age=7776000";
     let landing = "/?refp_id=clk_new";
     let rows: [(&str, &[&str], &[&str], &str); 9] = [
         (landing, &["choice=all"], &[STORED], "clk_new|-"),
@@ -180,7 +181,8 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
     assert_eq!(answer.set_cookies(), [EXPIRED]);
     assert_eq!(answer.body, "-|-");
 
-    let ignoring = CaptureMiddleware::new().ignore_global_privacy_control();
+    let rules = Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore);
+    let ignoring = CaptureMiddleware::from(rules.clone());
     let ignoring = test::init_service(app(ignoring)).await;
     let answer = send(&ignoring, private(landing, NO_COOKIES).to_request()).await;
     assert_eq!(answer.set_cookies().len(), 1);
@@ -189,16 +191,14 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
     assert_eq!(answer.body, "clk_old|-");
 
     // A gate of one's own may weigh it.
-    let weighing = CaptureMiddleware::new()
-        .ignore_global_privacy_control()
-        .consent(|request| {
-            let private = request.headers().contains_key("sec-gpc");
-            if private && by_cookie(request) != Consent::Granted {
-                Consent::Denied
-            } else {
-                Consent::Granted
-            }
-        });
+    let weighing = CaptureMiddleware::from(rules).consent(|request| {
+        let private = request.headers().contains_key("sec-gpc");
+        if private && by_cookie(request) != Consent::Granted {
+            Consent::Denied
+        } else {
+            Consent::Granted
+        }
+    });
     let weighing = test::init_service(app(weighing)).await;
     let answer = send(&weighing, private(landing, &["choice=all"]).to_request()).await;
     assert_eq!(answer.body, "clk_new|-");
@@ -250,10 +250,11 @@ async fn consent_platforms_are_asked_by_their_cookies() {
 
 #[actix_web::test]
 async fn one_programs_no_is_not_the_others() {
-    let partli = CaptureMiddleware::new()
+    let partli = Capture::new()
         .param("via")
         .cookie_name(CookieName::PARTLI)
-        .consent(|_| Consent::Denied);
+        .unwrap();
+    let partli = CaptureMiddleware::from(partli).consent(|_| Consent::Denied);
     let app = echo()
         .wrap(ClickIdMiddleware::new())
         .wrap(ClickIdMiddleware::new().cookie_name(CookieName::PARTLI))
@@ -261,7 +262,7 @@ async fn one_programs_no_is_not_the_others() {
         .wrap(partli);
     let answer = through(app, get("/", &["refp_id=clk_1; pref_cid=c_1"])).await;
     assert_eq!(answer.body, "clk_1|-");
-    let expired = "pref_cid=; SameSite=Lax; Path=/; Max-Age=0";
+    let expired = "pref_cid=; SameSite=Lax; Secure; Path=/; Max-Age=0";
     assert_eq!(answer.set_cookies(), [expired]);
 }
 

@@ -5,7 +5,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use refport_actix::{
-    CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, ClickIds, CookieName, refport_core,
+    Capture, CaptureMiddleware, ClickId, ClickIdError, ClickIdMiddleware, ClickIds, CookieName,
+    refport_core,
 };
 
 use crate::{NO_COOKIES, get, optional, send, through, withhold};
@@ -139,11 +140,11 @@ async fn the_ids_of_all_programs_are_extracted() {
     withhold(&request, CookieName::REFPORT);
     assert_eq!(send(&with, request).await.body, "-|two");
 
-    let capturing = app().wrap(CaptureMiddleware::new()).wrap(
-        CaptureMiddleware::new()
-            .param("via")
-            .cookie_name(CookieName::PARTLI),
-    );
+    let partli = Capture::new().param("via");
+    let partli = partli.cookie_name(CookieName::PARTLI).unwrap();
+    let capturing = app()
+        .wrap(CaptureMiddleware::new())
+        .wrap(CaptureMiddleware::from(partli));
     let landing = get("/?refp_id=one&via=two", NO_COOKIES);
     assert_eq!(through(capturing, landing).await.body, "one|two");
 }

@@ -1,5 +1,6 @@
 //! The middlewares, extractors and guards in real applications.
 
+mod agree;
 mod capture;
 #[cfg(feature = "reqwest")]
 mod checkout;

@@ -2,7 +2,7 @@
 
 use actix_web::{App, HttpMessage, HttpRequest, test, web};
 use refport_actix::{
-    CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
+    Capture, CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
     refport_core::{ClickIds, signing::SigningKeys},
 };
 
@@ -12,8 +12,12 @@ fn keys() -> SigningKeys {
     SigningKeys::new(&[1; 32]).unwrap()
 }
 
+fn rules() -> Capture {
+    Capture::new().signed_by(keys())
+}
+
 fn capture() -> CaptureMiddleware {
-    CaptureMiddleware::new().signed_by(keys())
+    CaptureMiddleware::from(rules())
 }
 
 fn reading() -> ClickIdMiddleware {
@@ -39,8 +43,10 @@ async fn a_captured_id_is_read_back_and_another_is_not() {
     assert!(cookies.contains("refp_id_sig="), "{cookies}");
     let app = test::init_service(echo().wrap(reading())).await;
     let forged = cookies.replace("clk_1", "clk_2");
+    let twins = format!("refp_id=clk_forged; {cookies}");
     for (cookies, want) in [
         (cookies.as_str(), "clk_1|-"),
+        (&twins, "clk_1|-"),
         (&forged, "-|-"),
         ("refp_id=clk_1", "-|-"),
     ] {
@@ -83,7 +89,10 @@ async fn a_no_expires_an_unsigned_cookie_in_either_order() {
 
 #[actix_web::test]
 async fn two_programs_are_signed_apart() {
-    let partli = || capture().param("via").cookie_name(CookieName::PARTLI);
+    let partli = || {
+        let rules = rules().param("via").cookie_name(CookieName::PARTLI);
+        CaptureMiddleware::from(rules.unwrap())
+    };
     let landing = get("/?refp_id=clk_1&via=c_1", NO_COOKIES);
     let cookies = kept(&through(echo().wrap(capture()).wrap(partli()), landing).await);
     let reading_both = echo()
@@ -99,7 +108,8 @@ async fn two_programs_are_signed_apart() {
 
 #[actix_web::test]
 async fn the_first_click_is_one_that_was_signed() {
-    let app = echo().wrap(reading()).wrap(capture().first_click_wins());
+    let first = CaptureMiddleware::from(rules().first_click_wins(true));
+    let app = echo().wrap(reading()).wrap(first);
     let app = test::init_service(app).await;
     let cookies = captured().await;
     for (cookies, want) in [

@@ -7,7 +7,8 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use refport_axum::{
-    CaptureLayer, ClickId, ClickIdLayer, ClickIdRejection, ClickIds, CookieName, refport_core,
+    Capture, CaptureLayer, ClickId, ClickIdLayer, ClickIdRejection, ClickIds, CookieName,
+    refport_core,
 };
 use tower::ServiceExt;
 
@@ -119,7 +120,7 @@ async fn the_layers_order_does_not_matter() {
     }
     let kept = routes()
         .layer(ClickIdLayer::new())
-        .layer(CaptureLayer::new().first_click_wins());
+        .layer(CaptureLayer::from(Capture::new().first_click_wins(true)));
     assert_eq!(
         call(&kept, "/optional?refp_id=clk_new", &[b"refp_id=clk_old"])
             .await
@@ -195,9 +196,10 @@ async fn the_ids_of_all_programs_are_extracted() {
     let both = call(&withholding, "/", &[b"pref_cid=two; refp_id=one"]).await;
     assert_eq!(both.1, "-|two");
 
+    let rules = Capture::new().param("via");
     let capturing = without
         .layer(CaptureLayer::new())
-        .layer(CaptureLayer::new().param("via").cookie_name(partli()));
+        .layer(CaptureLayer::from(rules.cookie_name(partli()).unwrap()));
     let landing = call(&capturing, "/?refp_id=one&via=two", &[]).await;
     assert_eq!(landing.1, "one|two");
 }

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, Consent};
+use refport_axum::{Capture, CaptureLayer, ClickId, ClickIdLayer, Consent};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -27,8 +27,8 @@ use tower_http::{
 };
 
 const SEEN: HeaderName = HeaderName::from_static("x-seen");
-const STORED: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
-const EXPIRED: &str = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+const STORED: &str = "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Max-Age=7776000";
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0";
 
 /// `/id` says the ID in a header, and enough in the body for it to be compressed.
 fn routes() -> Router {
@@ -80,6 +80,14 @@ fn set_cookies(response: &Response) -> Vec<&str> {
     values.map(|value| value.to_str().unwrap()).collect()
 }
 
+/// The new click is written; the old one may stand by another path, and is expired there.
+fn assert_stored(response: &Response, what: &str) {
+    let cookies = set_cookies(response);
+    assert_eq!(cookies.last(), Some(&STORED), "{what}");
+    let written = cookies.iter().filter(|cookie| cookie.contains("clk_new"));
+    assert_eq!(written.count(), 1, "{what}: {cookies:?}");
+}
+
 /// `$theirs` and our layers in every order and place.
 macro_rules! places {
     ($theirs:expr) => {{
@@ -128,7 +136,7 @@ async fn assert_captures(what: &str, app: &App) {
     let response = call(app, "/id?refp_id=clk_new", &[("cookie", "refp_id=clk_old")]).await;
     assert_eq!(response.status(), StatusCode::OK, "{what}");
     assert_eq!(response.headers()[SEEN], "clk_new", "{what}");
-    assert_eq!(set_cookies(&response), [STORED], "{what}");
+    assert_stored(&response, what);
 
     let response = call(app, "/id", &[("cookie", "refp_id=clk_old")]).await;
     assert_eq!(response.headers()[SEEN], "clk_old", "{what}");
@@ -137,13 +145,13 @@ async fn assert_captures(what: &str, app: &App) {
     let no = [("cookie", "choice=none; refp_id=clk_old")];
     let response = call(app, "/id?refp_id=clk_new", &no).await;
     assert_eq!(response.headers()[SEEN], "-", "{what}");
-    assert_eq!(set_cookies(&response), [EXPIRED], "{what}");
+    assert_eq!(set_cookies(&response)[0], EXPIRED, "{what}");
 
     let page = [("accept", "text/html")];
     let response = call(app, "/id?refp_id=clk_new&plan=pro", &page).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{what}");
     assert_eq!(response.headers()[LOCATION], "/id?plan=pro", "{what}");
-    assert_eq!(set_cookies(&response), [STORED], "{what}");
+    assert_stored(&response, what);
 }
 
 #[tokio::test]
@@ -153,7 +161,7 @@ async fn compression() {
         let response = call(&app, "/id?refp_id=clk_new", &[("accept-encoding", "gzip")]).await;
         assert_eq!(response.headers()[CONTENT_ENCODING], "gzip", "{what}");
         assert_eq!(response.headers()[SEEN], "clk_new", "{what}");
-        assert_eq!(set_cookies(&response), [STORED], "{what}");
+        assert_stored(&response, what);
     }
 }
 
@@ -172,7 +180,7 @@ async fn cors() {
             "*",
             "{what}"
         );
-        assert_eq!(set_cookies(&response), [STORED], "{what}");
+        assert_stored(&response, what);
     }
 }
 
@@ -277,20 +285,37 @@ async fn all_of_them_at_once() {
 }
 
 #[tokio::test]
-async fn nested_routers_have_the_whole_path_outside_of_them_only() {
+async fn nested_routers_clean_the_whole_path_outside_of_them_and_within() {
     let page = [("accept", "text/html")];
     let outside = Router::new().nest("/shop", routes()).layer(capture());
-    let response = call(&boxed(outside), "/shop/id?refp_id=clk_new", &page).await;
-    assert_eq!(response.headers()[LOCATION], "/shop/id");
+    let within = Router::new().nest("/shop", routes().layer(capture()));
+    let deep = Router::new().nest("/a", Router::new().nest("/shop", routes().layer(capture())));
+    let service = Router::new().nest_service("/shop", capture().layer(routes()));
+    for (app, path) in [
+        (outside, "/shop/id"),
+        (within, "/shop/id"),
+        (deep, "/a/shop/id"),
+        (service, "/shop/id"),
+    ] {
+        let landing = format!("{path}?refp_id=clk_new&x=1");
+        let response = call(&boxed(app), &landing, &page).await;
+        assert_eq!(response.headers()[LOCATION], format!("{path}?x=1"));
+        assert_eq!(set_cookies(&response), [STORED]);
+    }
+}
 
-    // A layer within sees the path without its prefix, so it must not clean the URL.
-    let within = routes()
-        .layer(CaptureLayer::new())
-        .layer(ClickIdLayer::new());
-    let within = boxed(Router::new().nest("/shop", within));
-    let response = call(&within, "/shop/id?refp_id=clk_new", &page).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(response.headers()[SEEN], "clk_new");
+#[tokio::test]
+async fn a_nested_router_has_its_own_place_to_agree_at() {
+    let rules = Capture::new().agree_at("/agree");
+    let never = async || StatusCode::IM_A_TEAPOT;
+    let shop = routes().route("/agree", axum::routing::post(never));
+    let app = Router::new().nest("/shop", shop.layer(CaptureLayer::from(rules)));
+    let request = Request::post("/shop/agree?refp_id=clk_new")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::empty())
+        .unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(set_cookies(&response), [STORED]);
 }
 
@@ -329,7 +354,9 @@ async fn a_gate_that_takes_its_time_stands_in_a_router() {
             ("choice=none; refp_id=clk_old", &[EXPIRED], "-"),
         ] {
             let response = call(&app, "/id?refp_id=clk_new", &[("cookie", cookie)]).await;
-            assert_eq!(set_cookies(&response), stored, "{what}: {cookie}");
+            let cookies = set_cookies(&response);
+            assert!(cookies.starts_with(stored), "{what}: {cookie}: {cookies:?}");
+            assert_eq!(cookies.is_empty(), stored.is_empty(), "{what}: {cookie}");
             assert_eq!(response.headers()[SEEN], seen, "{what}: {cookie}");
         }
     }

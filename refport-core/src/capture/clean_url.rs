@@ -1,19 +1,25 @@
 //! The landing URL without the click.
 
-/// The URL without the parameter `param`, every other byte of it kept. `None` where no safe
-/// address can be given: a path that begins with two slashes would lead to another host.
-pub(super) fn without_param(path: &str, query: &str, param: &str) -> Option<String> {
+/// The address of a page on this host, without the parameter `param` where one is given, every
+/// other byte of it kept. `None` where no safe address can be given: a path that begins with two
+/// slashes would lead to another host.
+pub(super) fn address(path: &str, query: Option<&str>, param: Option<&str>) -> Option<String> {
     // Browsers drop control characters from an address, and take `\` for a slash.
     let odd = |text: &str| text.bytes().any(|byte| byte.is_ascii_control());
-    if !path.starts_with('/') || path[1..].starts_with(['/', '\\']) || odd(path) || odd(query) {
+    if !path.starts_with('/') || path[1..].starts_with(['/', '\\']) || odd(path) {
         return None;
     }
-    let is_ours = |pair: &&str| {
-        form_urlencoded::parse(pair.as_bytes())
-            .next()
-            .is_some_and(|(name, _)| name == param)
+    let Some(query) = query else {
+        return Some(path.to_owned());
     };
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
+    if odd(query) {
+        return None;
+    }
+    let is_kept = |pair: &&str| {
+        let mut names = form_urlencoded::parse(pair.as_bytes()).map(|(name, _)| name);
+        !matches!((names.next(), param), (Some(name), Some(param)) if is_param(&name, param))
+    };
+    let rest: Vec<&str> = query.split('&').filter(is_kept).collect();
     Some(if rest.is_empty() {
         path.to_owned()
     } else {
@@ -21,17 +27,37 @@ pub(super) fn without_param(path: &str, query: &str, param: &str) -> Option<Stri
     })
 }
 
+/// Whether a parameter of this name is `param`, also where the `&` before it was written for HTML
+/// and taken for the URL: `&amp;refp_id=…`, `&#038;refp_id=…`.
+pub(super) fn is_param(name: &str, param: &str) -> bool {
+    name == param
+        || name
+            .strip_prefix(ESCAPED[0])
+            .or(name.strip_prefix(ESCAPED[1]))
+            == Some(param)
+}
+
+/// What is left of an ampersand that was written for HTML.
+pub(super) const ESCAPED: [&str; 2] = ["amp;", "#038;"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_other_byte_is_kept() {
-        let clean = |path, query| without_param(path, query, "refp_id");
+        let clean = |path, query| address(path, Some(query), Some("refp_id"));
         assert_eq!(clean("/", "refp_id=clk_1").as_deref(), Some("/"));
+        let whole = address("/a", Some("refp_id=clk_1"), None);
+        assert_eq!(whole.as_deref(), Some("/a?refp_id=clk_1"));
+        assert_eq!(address("/a", None, Some("refp_id")).as_deref(), Some("/a"));
         assert_eq!(
             clean("/a%20b", "x=%7e+&refp_id=clk_1&&y").as_deref(),
             Some("/a%20b?x=%7e+&&y")
+        );
+        assert_eq!(
+            clean("/", "x=1&amp;refp_id=clk_1&%23038;refp_id=clk_2&amp;y=1").as_deref(),
+            Some("/?x=1&amp;y=1")
         );
         assert_eq!(
             clean("/", "refp%5Fid=clk_1&refp_id=&a=refp_id").as_deref(),
@@ -41,7 +67,7 @@ mod tests {
 
     #[test]
     fn no_address_leads_elsewhere() {
-        let clean = |path, query| without_param(path, query, "refp_id");
+        let clean = |path, query| address(path, Some(query), Some("refp_id"));
         assert_eq!(clean("//evil.example", "refp_id=clk_1"), None);
         assert_eq!(clean("/\\evil.example", "refp_id=clk_1"), None);
         assert_eq!(clean("/\t/evil.example", "refp_id=clk_1"), None);

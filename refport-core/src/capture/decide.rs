@@ -1,90 +1,118 @@
 //! What is done about one request.
 
-use super::{Capture, Landing, RequestHeaders, clean_url, rules::Secure, set_cookie};
-use crate::{ClickId, consent::Consent};
+use std::sync::atomic::AtomicU64;
+
+use super::{
+    Capture, Captured, GlobalPrivacyControl, Landing, RequestHeaders,
+    clean_url::{self, ESCAPED, is_param},
+    withheld::count,
+};
+use crate::{ClickId, consent::Consent, extensions::click_ids};
 
 impl Capture {
-    /// Whether [`decide`](Self::decide) has nothing to do about a request with this query and
-    /// these headers: a quick look for middleware, since most requests pass. One that does not may
-    /// turn out to be nothing, too.
+    /// Whether [`decide`](Self::decide) has nothing to do about a request: a quick look for
+    /// middleware, since most requests pass. One that does not may turn out to be nothing, too.
     #[inline]
-    pub fn passes<H: RequestHeaders>(&self, query: Option<&str>, headers: &H) -> bool {
-        !query.is_some_and(|query| self.may_carry(query)) && !self.is_denied(headers)
+    pub fn passes<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
+        !landing.query.is_some_and(|query| self.may_carry(query))
+            && !self.is_denied(landing.headers)
+            && !self.is_agreement(landing)
     }
 
     /// Decides what to do about one request, for a site that asks nobody for consent: `None` when
     /// its URL carries no valid click ID and nothing is to be withheld either.
     ///
     /// The parameter is read as the browser does (`application/x-www-form-urlencoded`); the first
-    /// valid value counts. A request that a browser makes before the visitor asks for the page
-    /// (`Sec-Purpose: prefetch`) captures nothing. One with Global Privacy Control is
-    /// [denied](Consent::Denied), unless the rules
-    /// [ignore that](Self::ignore_global_privacy_control).
+    /// valid value counts, and one behind an `&amp;` that was taken for the URL where there is no
+    /// other. Only a navigation is a click: a request whose `Sec-Fetch-Mode` or `Sec-Fetch-Dest`
+    /// says that a picture, a script, a frame or a `fetch` asks for it captures nothing.
+    ///
+    /// A page that a browser loads before the visitor asks for it (`Sec-Purpose: prefetch`) is no
+    /// click either, and would be shown later without a further request. So where its click would be
+    /// stored, the layer is to answer it [itself](Captured::refuses_speculation): the browser then
+    /// asks again when the visitor does.
+    ///
+    /// A request with Global Privacy Control is [denied](Consent::Denied), unless the rules
+    /// [ignore that](Self::global_privacy_control). One to [`agree_at`](Self::agree_at) is decided
+    /// on by [`agree`](Self::agree).
     pub fn decide<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Option<Captured> {
+        if self.is_agreement(landing) {
+            return Some(self.agree(landing, || Consent::Granted));
+        }
         let arrived = self.arrived(landing);
-        let denied = self.is_denied(landing.headers);
-        if arrived.is_none() && !denied {
+        if arrived.is_none() && !self.is_denied(landing.headers) {
             return None;
         }
-        self.outcome(arrived, landing, || {
-            if denied {
-                Consent::Denied
-            } else {
-                Consent::Granted
-            }
-        })
+        self.outcome(arrived, landing, || Consent::Granted)
     }
 
     /// Decides what to do about one request, for a site with a gate: `consent` is asked when the
-    /// URL or the cookie has a click ID, and at most once.
+    /// URL or the cookie has a click ID, and at most once. Else as [`decide`](Self::decide).
     pub fn decide_with<H: RequestHeaders>(
         &self,
         landing: &Landing<'_, H>,
         consent: impl FnOnce() -> Consent,
     ) -> Option<Captured> {
-        self.outcome(self.arrived(landing), landing, || {
-            if self.is_denied(landing.headers) {
-                Consent::Denied
-            } else {
-                consent()
-            }
-        })
+        if self.is_agreement(landing) {
+            return Some(self.agree(landing, consent));
+        }
+        self.outcome(self.arrived(landing), landing, consent)
     }
 
     /// Whether [`decide_with`](Self::decide_with) would ask: for a gate that takes its time, so
     /// that it is asked before.
     pub fn asks_for_consent<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
-        !self.is_denied(landing.headers)
-            && (self.stored(landing.headers).is_some() || self.arrived(landing).is_some())
+        if self.is_denied(landing.headers) {
+            false
+        } else if self.is_agreement(landing) {
+            self.asks_to_agree(landing)
+        } else {
+            self.stored(landing.headers).is_some() || self.arrived(landing).is_some()
+        }
     }
 
     #[inline]
-    fn is_denied<H: RequestHeaders>(&self, headers: &H) -> bool {
-        !self.ignore_global_privacy_control && headers.global_privacy_control()
+    pub(super) fn is_denied<H: RequestHeaders>(&self, headers: &H) -> bool {
+        self.global_privacy_control == GlobalPrivacyControl::Deny
+            && headers.global_privacy_control()
     }
 
-    /// The ID on the URL.
+    /// The ID on the URL of a click, or of a page that is loaded before the visitor asks for it.
     fn arrived<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Option<ClickId> {
         let query = landing.query?;
-        if !self.may_carry(query) || landing.method != "GET" || landing.is_speculative() {
+        if !self.may_carry(query)
+            || landing.method != "GET"
+            || !(landing.is_navigation() || landing.is_speculative())
+        {
             return None;
         }
-        form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, _)| *name == self.param)
-            .find_map(|(_, value)| ClickId::from_bytes(value.as_bytes()).ok())
+        self.click_in(query)
+    }
+
+    /// The first valid ID of the parameter, or else of one behind an ampersand in HTML.
+    pub(super) fn click_in(&self, query: &str) -> Option<ClickId> {
+        let first = |is_ours: &dyn Fn(&str) -> bool| {
+            form_urlencoded::parse(query.as_bytes())
+                .filter(|(name, _)| is_ours(name))
+                .find_map(|(_, value)| ClickId::from_bytes(value.as_bytes()).ok())
+        };
+        first(&|name| name == self.param).or_else(|| first(&|name| is_param(name, &self.param)))
     }
 
     /// Whether the parameter may be there: its first letter begins a pair, or an escape does,
-    /// which may stand for that letter.
+    /// which may stand for that letter, or what is left of an ampersand in HTML.
     fn may_carry(&self, query: &str) -> bool {
         let first = match self.param.as_bytes() {
             [first, ..] if first.is_ascii_graphic() => *first,
             _ => return true,
         };
+        let [html, _] = ESCAPED.map(str::as_bytes);
         let mut pairs = query.as_bytes();
         loop {
-            if matches!(pairs, [byte, ..] if *byte == first || *byte == b'%') {
-                return true;
+            match pairs {
+                [byte, ..] if *byte == first || *byte == b'%' || *byte == b'#' => return true,
+                [b'a', ..] if pairs.starts_with(&html[..html.len() - 1]) => return true,
+                _ => {}
             }
             match next_pair(pairs) {
                 Some(next) => pairs = next,
@@ -93,8 +121,8 @@ impl Capture {
         }
     }
 
-    /// The ID in the cookie.
-    fn stored<H: RequestHeaders>(&self, headers: &H) -> Option<ClickId> {
+    /// The ID in the cookie, as it is read.
+    pub(super) fn stored<H: RequestHeaders>(&self, headers: &H) -> Option<ClickId> {
         ClickId::from_cookie_headers_named(&self.cookie_name, headers.cookies())
     }
 
@@ -109,24 +137,34 @@ impl Capture {
         if arrived.is_none() && stored.is_none() {
             return None;
         }
+        if self.is_denied(landing.headers) {
+            return Some(self.denied(&self.counters.gpc, stored.is_some(), landing));
+        }
         match consent() {
-            Consent::Denied => Some(self.denied(stored.is_some(), landing)),
+            Consent::Denied => Some(self.denied(&self.counters.denied, stored.is_some(), landing)),
             consent => self.agreed(arrived?, stored, consent == Consent::Granted, landing),
         }
     }
 
     /// Nothing is stored or read, and what is stored goes.
-    fn denied<H: RequestHeaders>(&self, is_stored: bool, landing: &Landing<'_, H>) -> Captured {
-        let expires = is_stored && !landing.is_speculative();
+    fn denied<H: RequestHeaders>(
+        &self,
+        counter: &AtomicU64,
+        is_stored: bool,
+        landing: &Landing<'_, H>,
+    ) -> Captured {
+        let ahead = landing.is_speculative();
+        if !ahead {
+            count(counter);
+        }
         Captured {
-            click_id: None,
             is_withheld: true,
-            set_cookies: if expires {
-                self.clear(self.is_https(landing))
+            set_cookies: if is_stored && !ahead {
+                self.clear(landing)
             } else {
                 Vec::new()
             },
-            redirect: None,
+            ..Captured::default()
         }
     }
 
@@ -137,46 +175,60 @@ impl Capture {
         may_store: bool,
         landing: &Landing<'_, H>,
     ) -> Option<Captured> {
-        let keeps = stored.is_some_and(|stored| self.keeps(&stored, landing.headers));
-        if keeps && !may_store {
-            return None;
+        let kept = stored.as_ref().and_then(|_| self.kept(landing.headers));
+        let is_new = kept.is_none();
+        if landing.is_speculative() {
+            return (is_new && may_store).then(|| Captured::answering(503));
         }
-        let redirects = may_store && self.clean_url && landing.is_page_navigation();
-        let redirect = landing
-            .query
-            .filter(|_| redirects)
-            .and_then(|query| clean_url::without_param(landing.path, query, &self.param));
-        let set_cookies = if keeps || !may_store {
-            Vec::new()
+        if is_new && !may_store {
+            count(&self.counters.unknown);
+        }
+        let set_cookies = if is_new && may_store {
+            self.store(&arrived, landing)
         } else {
-            self.store_cookies(&arrived, self.is_https(landing))
+            Vec::new()
         };
-        Some(Captured {
-            click_id: (!keeps).then_some(arrived),
-            is_withheld: false,
+        let redirects = may_store && self.clean_url && landing.is_page_navigation();
+        let redirect = redirects
+            .then(|| clean_url::address(landing.shown_path, landing.query, Some(&self.param)))
+            .flatten();
+        let captured = Captured {
+            click_id: match kept {
+                None => Some(arrived),
+                kept => kept.filter(|kept| stored.as_ref() != Some(kept)),
+            },
             set_cookies,
-            redirect,
-        })
+            ..Captured::default()
+        };
+        let captured = match redirect {
+            Some(_) => Captured {
+                status: Some(302),
+                redirect,
+                ..captured
+            },
+            None => captured,
+        };
+        captured.is_something().then_some(captured)
     }
 
-    /// Whether the ID in the cookie stays, whatever arrives.
-    fn keeps<H: RequestHeaders>(&self, stored: &ClickId, headers: &H) -> bool {
+    /// The ID of the cookie that stays, whatever arrives.
+    ///
+    /// A request may bring several cookies of the name. The one that these rules wrote is signed,
+    /// or has its like in the hold; where nothing tells, it is the first, which is read.
+    pub(super) fn kept<H: RequestHeaders>(&self, headers: &H) -> Option<ClickId> {
+        let mut ours: Vec<_> = click_ids(&self.cookie_name, headers).collect();
         #[cfg(feature = "signed")]
-        if let Some(keys) = &self.keys
-            && !keys.is_signed(&self.cookie_name, stored, headers.cookies())
-        {
-            return false;
+        if let Some(keys) = &self.keys {
+            ours.retain(|id| keys.is_signed(&self.cookie_name, id, headers.cookies()));
         }
-        self.first_click_wins
-            || self.overwrite_after.is_some() && self.held(headers).as_ref() == Some(stored)
-    }
-
-    fn held<H: RequestHeaders>(&self, headers: &H) -> Option<ClickId> {
-        ClickId::from_cookie_headers_named(&self.hold_name(), headers.cookies())
-    }
-
-    fn is_https<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
-        landing.https || self.secure == Secure::ByProxy && landing.is_forwarded_https()
+        if self.overwrite_after.is_some() {
+            let held = self.hold_name();
+            let held: Vec<_> = click_ids(&held, headers).collect();
+            if let Some(at) = ours.iter().position(|id| held.contains(id)) {
+                return Some(ours.swap_remove(at));
+            }
+        }
+        ours.into_iter().next().filter(|_| self.first_click_wins)
     }
 }
 
@@ -193,56 +245,6 @@ fn next_pair(query: &[u8]) -> Option<&[u8]> {
     Some(&query[end + 1..])
 }
 
-/// What [`Capture::decide`] says is to be done.
-#[derive(Clone, Debug)]
-pub struct Captured {
-    click_id: Option<ClickId>,
-    is_withheld: bool,
-    set_cookies: Vec<String>,
-    redirect: Option<String>,
-}
-
-impl Captured {
-    /// The ID that this very request is to see, in place of an older one. `None` where the older
-    /// one stays, and where consent was denied.
-    #[must_use]
-    pub const fn click_id(&self) -> Option<&ClickId> {
-        self.click_id.as_ref()
-    }
-
-    /// Whether consent was denied: nothing reads an ID on this request. Mark it by
-    /// [`ClickIds::withhold`](crate::ClickIds::withhold).
-    #[must_use]
-    pub const fn is_withheld(&self) -> bool {
-        self.is_withheld
-    }
-
-    /// The values of the `Set-Cookie` headers to add to the answer: ASCII without control
-    /// characters. An answer that gets one is not for shared caches: see
-    /// [`private_cache_control`](super::private_cache_control).
-    #[must_use]
-    pub fn set_cookies(&self) -> &[String] {
-        &self.set_cookies
-    }
-
-    /// Whether a `Set-Cookie` that the answer has already is about one of
-    /// [these](Self::set_cookies): take it off, so that each cookie is written once.
-    #[must_use]
-    pub fn replaces(&self, set_cookie: &[u8]) -> bool {
-        std::str::from_utf8(set_cookie).is_ok_and(|other| {
-            self.set_cookies
-                .iter()
-                .any(|ours| set_cookie::is_same_cookie(ours, other))
-        })
-    }
-
-    /// Where to redirect to (`302`, not to be cached) instead of answering.
-    #[must_use]
-    pub fn redirect(&self) -> Option<&str> {
-        self.redirect.as_deref()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
@@ -255,7 +257,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        rules.passes(query, &headers)
+        rules.passes(&Landing::new("GET", "/", query, &headers))
     }
 
     #[test]
@@ -271,7 +273,14 @@ mod tests {
         ] {
             assert!(passes(&rules, query, &[]), "{query:?}");
         }
-        for query in ["refp_id=clk_1", "page=2&refp_id=clk_1", "%72efp_id=clk_1"] {
+        for query in [
+            "refp_id=clk_1",
+            "page=2&refp_id=clk_1",
+            "%72efp_id=clk_1",
+            "page=2&amp;refp_id=clk_1",
+            "page=2&amp%3Brefp_id=clk_1",
+            "page=2&%23038;refp_id=clk_1",
+        ] {
             assert!(!passes(&rules, Some(query), &[]), "{query}");
         }
         let long_first = format!("{long}&refp_id=clk_1");
@@ -279,24 +288,33 @@ mod tests {
     }
 
     #[test]
+    fn only_the_post_that_agrees_does_not_pass() {
+        let rules = Capture::new().agree_at("agree");
+        let headers = HeaderMap::new();
+        let passes = |method, path| rules.passes(&Landing::new(method, path, None, &headers));
+        assert!(!passes("POST", "/agree"));
+        assert!(passes("GET", "/agree") && passes("POST", "/agree/") && passes("POST", "/"));
+    }
+
+    #[test]
     fn global_privacy_control_does_not_pass_unless_ignored() {
         let denying = [("sec-gpc", "1")];
         assert!(!passes(&Capture::new(), None, &denying));
         assert!(passes(&Capture::new(), None, &[("sec-gpc", "0")]));
-        let ignoring = Capture::new().ignore_global_privacy_control();
+        let ignoring = Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore);
         assert!(passes(&ignoring, None, &denying));
     }
 
     proptest! {
         #[test]
         fn no_click_passes_unseen(
-            query in "([rx%+72&=é ]|refp|_id|%72|%E9){0,24}",
+            query in "([rx%+72&=é ]|refp|_id|%72|%E9|amp;|#038;|%61mp;){0,24}",
             param in "refp_id|r|x|é| r|%72|[+]x|",
         ) {
             let rules = Capture::new().param(param);
             let headers = HeaderMap::new();
             let landing = Landing::new("GET", "/", Some(&query), &headers);
-            if rules.passes(Some(&query), &headers) {
+            if rules.passes(&landing) {
                 prop_assert!(rules.decide(&landing).is_none());
             }
         }

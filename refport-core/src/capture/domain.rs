@@ -24,7 +24,7 @@ pub(super) fn check(domain: &str) -> Result<(), ParseDomainError> {
 /// Text that cannot be a cookie's domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
-pub struct ParseDomainError(Problem);
+pub(super) struct ParseDomainError(Problem);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {

@@ -1,6 +1,8 @@
 //! What of a request the rules look at.
 
-use http::{HeaderMap, HeaderName, header::COOKIE};
+use http::{HeaderMap, HeaderName, Uri, header::COOKIE};
+
+use super::host;
 
 /// A request's headers, of whatever framework: what [`Landing`] needs of them.
 ///
@@ -40,14 +42,17 @@ impl RequestHeaders for HeaderMap {
 pub struct Landing<'a, H> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
+    pub(super) shown_path: &'a str,
     pub(super) query: Option<&'a str>,
     pub(super) headers: &'a H,
     pub(super) https: bool,
+    pub(super) authority: Option<&'a str>,
 }
 
 impl<'a, H: RequestHeaders> Landing<'a, H> {
     /// A request's method, its path and query as they came, and its headers. Only `GET` lands on
     /// a page.
+    #[inline]
     pub const fn new(
         method: &'a str,
         path: &'a str,
@@ -57,63 +62,130 @@ impl<'a, H: RequestHeaders> Landing<'a, H> {
         Self {
             method,
             path,
+            shown_path: path,
             query,
             headers,
             https: false,
+            authority: None,
         }
     }
 
     /// Whether the connection that the request came by is known to be https. Default no.
+    #[inline]
     pub const fn https(mut self, https: bool) -> Self {
         self.https = https;
         self
     }
 
-    /// Whether a browser navigates to a page, and no script fetches, no image or frame loads: by
-    /// `Sec-Fetch-Mode` and `Sec-Fetch-Dest` where the browser sends them, else by an `Accept`
-    /// that asks for HTML.
+    /// The host and port of the request's URI, which stand for a `Host` header in HTTP/2.
+    #[inline]
+    pub const fn authority(mut self, authority: Option<&'a str>) -> Self {
+        self.authority = authority;
+        self
+    }
+
+    /// The path that the browser shows, where a router has cut its own part off the request's.
+    #[inline]
+    pub const fn shown_path(mut self, path: &'a str) -> Self {
+        self.shown_path = path;
+        self
+    }
+
+    /// Whether the visitor follows a link, by what the browser says: no picture, frame, script or
+    /// `fetch` of a page is a click. A client that says nothing is believed.
+    pub(super) fn is_navigation(&self) -> bool {
+        let is = |name, value: &[u8]| self.headers.first(name).is_none_or(|said| said == value);
+        is("sec-fetch-mode", b"navigate") && is("sec-fetch-dest", b"document")
+    }
+
+    /// Whether a browser navigates to a page: as [`is_navigation`](Self::is_navigation) and, where
+    /// it does not say so, by an `Accept` that asks for HTML.
     pub(super) fn is_page_navigation(&self) -> bool {
         let first = |name| self.headers.first(name);
-        match (first("sec-fetch-mode"), first("sec-fetch-dest")) {
-            (None, None) => first("accept")
-                .is_some_and(|accept| memchr::memmem::find(accept, b"text/html").is_some()),
-            (mode, dest) => {
-                mode.is_none_or(|mode| mode == b"navigate")
-                    && dest.is_none_or(|dest| dest == b"document")
-            }
-        }
+        let says = first("sec-fetch-mode").or_else(|| first("sec-fetch-dest"));
+        let accepts_html = || {
+            first("accept")
+                .is_some_and(|accept| memchr::memmem::find(accept, b"text/html").is_some())
+        };
+        self.is_navigation() && (says.is_some() || accepts_html())
     }
 
     /// Whether a browser loads the page before the visitor asks for it: by `Sec-Purpose`
     /// (`prefetch`, `prefetch;prerender`), and by what browsers sent before it.
     pub(super) fn is_speculative(&self) -> bool {
-        ["sec-purpose", "purpose", "x-purpose", "x-moz"]
-            .into_iter()
-            .filter_map(|name| self.headers.first(name))
-            .filter_map(|value| value.split(|&byte| byte == b';').next())
-            .map(<[u8]>::trim_ascii)
-            .any(|purpose| {
-                ["prefetch", "prerender", "preview"]
-                    .iter()
-                    .any(|known| purpose.eq_ignore_ascii_case(known.as_bytes()))
-            })
+        is_speculative(self.headers)
+    }
+
+    /// Whether the request comes from a page of this very site. What says nothing does not.
+    pub(super) fn is_same_origin(&self) -> bool {
+        match self.headers.first("sec-fetch-site") {
+            Some(site) => site == b"same-origin",
+            None => self
+                .origin()
+                .is_some_and(|origin| self.is_host(authority_of(&origin))),
+        }
+    }
+
+    /// The page that the request comes from, where that is one of this very site.
+    pub(super) fn referring_page(&self) -> Option<Uri> {
+        let referer = Uri::try_from(self.headers.first("referer")?).ok()?;
+        let origin = self.origin();
+        let from = authority_of(&referer);
+        let is_ours = from.is_some() && from == origin.as_ref().and_then(authority_of);
+        (is_ours || self.is_host(from)).then_some(referer)
+    }
+
+    /// Whether the request's host is the machine itself, which browsers reach by plain http, too.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host().is_some_and(host::is_loopback)
     }
 
     /// Whether the visitor came by https to the first proxy, as a proxy says by `Forwarded`
-    /// (RFC 7239) or `X-Forwarded-Proto`.
-    pub(super) fn is_forwarded_https(&self) -> bool {
-        let first_of = |value: &'a [u8]| value.split(|&byte| byte == b',').next();
-        if let Some(hop) = self.headers.first("forwarded").and_then(first_of) {
-            return hop.split(|&byte| byte == b';').any(is_proto_https);
-        }
-        let proto = self.headers.first("x-forwarded-proto").and_then(first_of);
-        proto.is_some_and(|proto| proto.trim_ascii().eq_ignore_ascii_case(b"https"))
+    /// (RFC 7239) or else `X-Forwarded-Proto`; `None` where neither says.
+    pub(super) fn forwarded_https(&self) -> Option<bool> {
+        let first = |name| std::str::from_utf8(self.headers.first(name)?).ok();
+        let forwarded = first("forwarded").and_then(host::forwarded_proto);
+        let proto = forwarded.or_else(|| first("x-forwarded-proto")?.split(',').next());
+        let proto = proto.map(str::trim).filter(|proto| !proto.is_empty())?;
+        Some(proto.eq_ignore_ascii_case("https"))
+    }
+
+    fn origin(&self) -> Option<Uri> {
+        Uri::try_from(self.headers.first("origin")?).ok()
+    }
+
+    fn host(&self) -> Option<&str> {
+        let header = self.headers.first("host");
+        header
+            .and_then(|host| std::str::from_utf8(host).ok())
+            .or(self.authority)
+    }
+
+    fn is_host(&self, authority: Option<&str>) -> bool {
+        matches!((authority, self.host()), (Some(one), Some(other)) if one.eq_ignore_ascii_case(other))
     }
 }
 
-fn is_proto_https(parameter: &[u8]) -> bool {
-    let parameter = parameter.trim_ascii().to_ascii_lowercase();
-    matches!(&parameter[..], b"proto=https" | b"proto=\"https\"")
+fn authority_of(uri: &Uri) -> Option<&str> {
+    uri.authority().map(http::uri::Authority::as_str)
+}
+
+/// Whether a browser sends a request with these headers ahead of the visitor: it loads a page that
+/// may never be opened (`Sec-Purpose: prefetch`, `prefetch;prerender`, and what was sent before it).
+///
+/// A service that counts such a request counts a visit that nobody made. Answered `503` with
+/// `Cache-Control: no-store`, the browser asks again once the visitor does.
+pub fn is_speculative<H: RequestHeaders>(headers: &H) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .into_iter()
+        .filter_map(|name| headers.first(name))
+        .filter_map(|value| value.split(|&byte| byte == b';').next())
+        .map(<[u8]>::trim_ascii)
+        .any(|purpose| {
+            ["prefetch", "prerender", "preview"]
+                .iter()
+                .any(|known| purpose.eq_ignore_ascii_case(known.as_bytes()))
+        })
 }
 
 #[cfg(test)]
@@ -173,35 +245,113 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_table() {
-        let https = |headers: &[_]| ask(headers, |landing| landing.is_forwarded_https());
-        let xfp = |value| [("x-forwarded-proto", value)];
-        let forwarded = |value| [("forwarded", value)];
-        for value in ["https", "HTTPS", " https , http"] {
-            assert!(https(&xfp(value)), "{value}");
+    fn only_what_is_a_navigation_to_a_page_is_a_click() {
+        let clicks = |mode: Option<&'static str>, dest: Option<&'static str>| {
+            let headers = [("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
+            let headers: Vec<_> = headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            ask(&headers, |landing| landing.is_navigation())
+        };
+        assert!(clicks(Some("navigate"), Some("document")));
+        assert!(clicks(None, None), "an old browser says nothing");
+        assert!(clicks(Some("navigate"), None) && clicks(None, Some("document")));
+        for (mode, dest) in [
+            ("no-cors", "image"),
+            ("no-cors", "script"),
+            ("no-cors", "style"),
+            ("cors", "empty"),
+            ("same-origin", "empty"),
+            ("navigate", "iframe"),
+            ("navigate", "object"),
+            ("websocket", "empty"),
+        ] {
+            assert!(!clicks(Some(mode), Some(dest)), "{mode} {dest}");
         }
-        for value in ["http", "", "http, https", "httpsx"] {
-            assert!(!https(&xfp(value)), "{value}");
+        assert!(!clicks(None, Some("image")) && !clicks(Some("cors"), None));
+    }
+
+    #[test]
+    fn forwarded_table() {
+        let https = |forwarded: Option<&'static str>, proto: Option<&'static str>| {
+            let headers = [("forwarded", forwarded), ("x-forwarded-proto", proto)];
+            let headers: HeaderMap = headers
+                .into_iter()
+                .filter_map(|(name, value)| {
+                    Some((HeaderName::from_static(name), value?.parse().ok()?))
+                })
+                .collect();
+            Landing::new("GET", "/", None, &headers).forwarded_https()
+        };
+        for value in ["https", "HTTPS", " https , http"] {
+            assert_eq!(https(None, Some(value)), Some(true), "{value}");
+        }
+        for value in ["http", "http, https", "httpsx"] {
+            assert_eq!(https(None, Some(value)), Some(false), "{value}");
         }
         for value in [
             "proto=https",
             "for=192.0.2.60;Proto=\"https\";by=203.0.113.43",
             "for=192.0.2.43; proto=https, for=198.51.100.17;proto=http",
+            "for=\"a,b\";proto=https",
+            "for=\"a;proto=http\";proto=https",
+            "for=\"\\\"a,b\"; proto=https",
         ] {
-            assert!(https(&forwarded(value)), "{value}");
+            assert_eq!(https(Some(value), Some("http")), Some(true), "{value}");
         }
-        for value in [
-            "proto=http",
+        for value in ["proto=http", "proto=http, for=192.0.2.43;proto=https"] {
+            assert_eq!(https(Some(value), Some("https")), Some(false), "{value}");
+        }
+        for silent in [
+            "for=192.0.2.1",
+            "",
             "for=192.0.2.43, proto=https",
             "host=proto=https",
+            "proto=",
         ] {
-            assert!(!https(&forwarded(value)), "{value}");
+            assert_eq!(https(Some(silent), None), None, "{silent}");
+            assert_eq!(https(Some(silent), Some("https")), Some(true), "{silent}");
+            assert_eq!(https(Some(silent), Some("http")), Some(false), "{silent}");
         }
-        assert!(!https(&[
-            ("forwarded", "proto=http"),
-            ("x-forwarded-proto", "https")
-        ]));
-        assert!(!https(&[]));
+        assert_eq!(https(None, None), None);
+        assert_eq!(https(None, Some("")), None);
+    }
+
+    #[test]
+    fn same_origin_table() {
+        let same = |headers: &[_]| ask(headers, |landing| landing.is_same_origin());
+        let host = ("host", "shop.example");
+        assert!(same(&[("sec-fetch-site", "same-origin")]));
+        assert!(same(&[host, ("origin", "https://shop.example")]));
+        assert!(same(&[host, ("origin", "https://SHOP.example")]));
+        for site in ["same-site", "cross-site", "none", ""] {
+            let said = ("sec-fetch-site", site);
+            assert!(
+                !same(&[said, host, ("origin", "https://shop.example")]),
+                "{site}"
+            );
+        }
+        for origin in [
+            "https://evil.example",
+            "https://shop.example.evil.example",
+            "https://shop.example:8443",
+            "null",
+            "",
+        ] {
+            assert!(!same(&[host, ("origin", origin)]), "{origin}");
+        }
+        assert!(!same(&[host]), "nothing says so");
+        assert!(
+            !same(&[("origin", "https://shop.example")]),
+            "of which host?"
+        );
+        let headers = HeaderMap::from_iter([(
+            http::header::ORIGIN,
+            "https://shop.example".parse().unwrap(),
+        )]);
+        let by_uri = Landing::new("POST", "/", None, &headers).authority(Some("shop.example"));
+        assert!(by_uri.is_same_origin(), "HTTP/2 has the host in the URI");
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! let mut headers = HeaderMap::new();
 //! headers.insert(COOKIE, HeaderValue::from_static("theme=dark"));
 //! let landing = Landing::new("GET", "/pricing", Some("refp_id=clk_1&plan=pro"), &headers);
-//! let captured = capture.decide(&landing.https(true)).expect("the URL carries a click");
+//! let captured = capture.decide(&landing).expect("the URL carries a click");
 //!
 //! assert_eq!(captured.click_id().unwrap().as_str(), "clk_1");
 //! assert_eq!(
@@ -21,21 +21,35 @@
 //! );
 //! ```
 
+mod agree;
+#[cfg(test)]
+mod agree_tests;
+mod answer;
+mod captured;
 mod clean_url;
 mod decide;
 mod domain;
+mod error;
+mod host;
+#[cfg(test)]
+mod jar_tests;
 mod landing;
+mod prefix;
 mod rules;
 mod set_cookie;
 mod shared_cache;
 #[cfg(test)]
 mod tests;
+mod twins;
+mod withheld;
 
 pub use self::{
-    decide::Captured,
-    domain::ParseDomainError,
-    landing::{Landing, RequestHeaders},
-    rules::{Capture, ParsePathError},
+    answer::AnswerHeaders,
+    captured::Captured,
+    error::CaptureError,
+    landing::{Landing, RequestHeaders, is_speculative},
+    rules::Capture,
     set_cookie::SameSite,
     shared_cache::{SHARED_CACHE_HEADERS, private_cache_control},
+    withheld::{GlobalPrivacyControl, Withheld},
 };

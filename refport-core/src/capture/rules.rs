@@ -1,18 +1,23 @@
 //! The settings of capturing.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use super::{ParseDomainError, SameSite, domain};
+use super::{
+    CaptureError, GlobalPrivacyControl, SameSite, Withheld, domain, prefix::Prefix,
+    withheld::Counters,
+};
 use crate::CookieName;
 #[cfg(feature = "signed")]
 use crate::signing::SigningKeys;
 
-/// Which click is kept, and how its cookie is written.
+/// Which click is kept, and how its cookie is written: all the settings of the capturing layers,
+/// which are made from this.
 ///
 /// The defaults are those of the official browser SDK (`refport-js`): parameter and cookie
-/// `refp_id`, 90 days, `Path=/`, `SameSite=Lax`, `Secure` on https, host-only, not `HttpOnly`
-/// (that SDK must be able to read it), last click wins. Only the cleaning of the URL is off here,
-/// because on a server it costs a redirect.
+/// `refp_id`, 90 days, `Path=/`, `SameSite=Lax`, host-only, not `HttpOnly` (that SDK must be able
+/// to read it), last click wins. Three things differ: the cookie is `Secure` on every host but the
+/// machine itself, Global Privacy Control counts, and the URL is not cleaned, because on a server
+/// that costs a redirect.
 ///
 /// | setting | default | |
 /// |---|---|---|
@@ -20,14 +25,19 @@ use crate::signing::SigningKeys;
 /// | [`cookie_name`](Self::cookie_name) | `refp_id` | the cookie |
 /// | [`max_age`](Self::max_age) | 90 days | how long the browser keeps it |
 /// | [`path`](Self::path), [`domain`](Self::domain) | `/`, none | where the browser sends it |
+/// | [`former_path`](Self::former_path), [`former_domain`](Self::former_domain) | none | where older cookies stand, which are expired |
 /// | [`same_site`](Self::same_site) | `Lax` | whether it goes with requests from other sites |
-/// | [`secure`](Self::secure), [`trust_forwarded_proto`](Self::trust_forwarded_proto) | by the connection | whether it goes by https only |
+/// | [`secure`](Self::secure), [`trust_forwarded_proto`](Self::trust_forwarded_proto) | yes, but on loopback | whether it goes by https only |
 /// | [`http_only`](Self::http_only) | off | whether scripts cannot read it |
+/// | [`partitioned`](Self::partitioned) | off | whether each site that frames this one has its own |
 /// | [`first_click_wins`](Self::first_click_wins) | off | whether a second link changes nothing |
 /// | [`overwrite_after`](Self::overwrite_after) | at once | how soon a second link may |
 /// | [`clean_url`](Self::clean_url) | off | whether the parameter is taken off by a redirect |
-/// | [`ignore_global_privacy_control`](Self::ignore_global_privacy_control) | off | whether `Sec-GPC: 1` counts for nothing |
+/// | [`agree_at`](Self::agree_at) | nowhere | where the page's banner says that the visitor agrees |
+/// | [`global_privacy_control`](Self::global_privacy_control) | denies | what `Sec-GPC: 1` means |
 /// | `signed_by` (feature `signed`) | none | whether IDs are told apart that the site did not capture |
+///
+/// Clones count together what was [withheld](Self::withheld).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Capture {
@@ -36,23 +46,21 @@ pub struct Capture {
     pub(super) max_age: Duration,
     pub(super) path: Cow<'static, str>,
     pub(super) domain: Option<String>,
+    pub(super) former_paths: Vec<Cow<'static, str>>,
+    pub(super) former_domains: Vec<String>,
     pub(super) same_site: SameSite,
-    pub(super) secure: Secure,
-    pub(super) http_only: bool,
+    pub(super) secure: Option<bool>,
+    pub(super) trust_forwarded_proto: bool,
+    pub(super) http_only: Option<bool>,
+    pub(super) partitioned: bool,
     pub(super) first_click_wins: bool,
     pub(super) overwrite_after: Option<Duration>,
     pub(super) clean_url: bool,
-    pub(super) ignore_global_privacy_control: bool,
+    pub(super) agree_at: Option<Cow<'static, str>>,
+    pub(super) global_privacy_control: GlobalPrivacyControl,
     #[cfg(feature = "signed")]
     pub(super) keys: Option<SigningKeys>,
-}
-
-/// How a cookie comes to be `Secure`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Secure {
-    ByScheme,
-    ByProxy,
-    Fixed(bool),
+    pub(super) counters: Arc<Counters>,
 }
 
 impl Default for Capture {
@@ -65,23 +73,29 @@ impl Capture {
     /// 90 days.
     pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-    /// The rules of the official browser SDK.
-    pub const fn new() -> Self {
+    /// The defaults of the table.
+    pub fn new() -> Self {
         Self {
             param: Cow::Borrowed("refp_id"),
             cookie_name: CookieName::REFPORT,
             max_age: Self::DEFAULT_MAX_AGE,
             path: Cow::Borrowed("/"),
             domain: None,
+            former_paths: Vec::new(),
+            former_domains: Vec::new(),
             same_site: SameSite::Lax,
-            secure: Secure::ByScheme,
-            http_only: false,
+            secure: None,
+            trust_forwarded_proto: false,
+            http_only: None,
+            partitioned: false,
             first_click_wins: false,
             overwrite_after: None,
             clean_url: false,
-            ignore_global_privacy_control: false,
+            agree_at: None,
+            global_privacy_control: GlobalPrivacyControl::Deny,
             #[cfg(feature = "signed")]
             keys: None,
+            counters: Arc::default(),
         }
     }
 
@@ -92,9 +106,21 @@ impl Capture {
     }
 
     /// The cookie to write. Default [`CookieName::REFPORT`].
-    pub fn cookie_name(mut self, name: CookieName) -> Self {
+    ///
+    /// The ID under another name is kept apart from the default program's, unless the name is
+    /// [for that program](CookieName::for_default_program).
+    ///
+    /// Browsers keep a name with a prefix only if the cookie is as the prefix says. What can be
+    /// given is given: `Secure` for `__Secure-`, `__Host-`, `__Http-` and `__Host-Http-`, `HttpOnly`
+    /// for the last two.
+    ///
+    /// # Errors
+    ///
+    /// When the prefix contradicts what has been set: the two with `Host` want `Path=/` and no
+    /// `Domain`. The setter that is called second answers the error.
+    pub fn cookie_name(mut self, name: CookieName) -> Result<Self, CaptureError> {
         self.cookie_name = name;
-        self
+        self.agreeing()
     }
 
     /// How long the browser keeps the cookie, in whole seconds. Default 90 days; browsers cap it
@@ -109,29 +135,51 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// When `path` does not begin with `/`, or has a `;` or bytes other than visible ASCII.
-    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, ParsePathError> {
-        let path = path.into();
-        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b';';
-        if !path.starts_with('/') || !path.bytes().all(is_allowed) {
-            return Err(ParsePathError(()));
-        }
-        self.path = path;
-        Ok(self)
+    /// When `path` does not begin with `/`, has a `;` or bytes other than visible ASCII, or
+    /// contradicts the [name](Self::cookie_name).
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, CaptureError> {
+        self.path = checked_path(path.into())?;
+        self.agreeing()
     }
 
     /// The cookie's `Domain`, so that subdomains see it too. Default none: the cookie belongs to
     /// the very host that set it.
     ///
+    /// An older cookie of that very host is expired when the next click is stored, since browsers
+    /// would go on to send both. Where a domain is changed or taken off, name the old one as
+    /// [`former_domain`](Self::former_domain).
+    ///
     /// # Errors
     ///
     /// When `domain` is not a host name (letters, digits, `-` and dots; a leading dot is allowed),
     /// or is a public suffix such as `co.uk` or `github.io`: browsers refuse such a cookie without
-    /// a word. Suffixes are those of the [list](https://publicsuffix.org) that the crate was built
-    /// with.
-    pub fn domain(mut self, domain: &str) -> Result<Self, ParseDomainError> {
+    /// a word. Also when it contradicts the [name](Self::cookie_name).
+    pub fn domain(mut self, domain: &str) -> Result<Self, CaptureError> {
         domain::check(domain)?;
         self.domain = Some(domain.to_owned());
+        self.agreeing()
+    }
+
+    /// A `Path` that the site's click cookies had before, or that a script gives them. Cookies
+    /// there are expired when a click is stored, withdrawn or cleared. Each call adds one.
+    ///
+    /// # Errors
+    ///
+    /// As [`path`](Self::path).
+    pub fn former_path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, CaptureError> {
+        self.former_paths.push(checked_path(path.into())?);
+        Ok(self)
+    }
+
+    /// A `Domain` that the site's click cookies had before, also one that was taken off again.
+    /// Cookies there are expired when a click is stored, withdrawn or cleared. Each call adds one.
+    ///
+    /// # Errors
+    ///
+    /// When `domain` is not a host name, or is a public suffix.
+    pub fn former_domain(mut self, domain: &str) -> Result<Self, CaptureError> {
+        domain::check(domain)?;
+        self.former_domains.push(domain.to_owned());
         Ok(self)
     }
 
@@ -142,41 +190,66 @@ impl Capture {
         self
     }
 
-    /// Whether the cookie is `Secure`. Default: when the request is known to have come by https.
+    /// Whether the cookie is `Secure`: kept and sent by https only. Default: yes, wherever the
+    /// request's host is not the machine itself (`localhost`, `127.0.0.1` and their like), where
+    /// the connection decides.
     ///
-    /// It seldom is: an HTTP/1.1 request does not say, and behind a proxy that ends TLS no
-    /// request does. Say `true` on every site that is served by https only.
-    pub const fn secure(mut self, secure: bool) -> Self {
-        self.secure = Secure::Fixed(secure);
-        self
+    /// Say `false` for a site that visitors reach by plain http: browsers drop a `Secure` cookie
+    /// there. Say `true` behind a proxy that does not pass the `Host` on, and sends a loopback
+    /// address instead.
+    ///
+    /// # Errors
+    ///
+    /// When `false` contradicts the [name](Self::cookie_name).
+    pub fn secure(mut self, secure: bool) -> Result<Self, CaptureError> {
+        self.secure = Some(secure);
+        self.agreeing()
     }
 
-    /// Makes the cookie `Secure` also where a proxy says that the visitor came by https: by
-    /// `Forwarded` (RFC 7239) or else `X-Forwarded-Proto`, of which the first entry counts, the
-    /// proxy next to the visitor.
+    /// Whether a proxy is believed that says by which scheme the visitor came: by `Forwarded`
+    /// (RFC 7239) or else `X-Forwarded-Proto`, of which the first entry counts, the proxy next to
+    /// the visitor. Default off.
     ///
-    /// For sites behind a proxy of your own that serve both http and https; where it is https
-    /// alone, [`secure`](Self::secure) is simpler. A visitor who sends such a header changes no
-    /// cookie but his own.
-    pub const fn trust_forwarded_proto(mut self) -> Self {
-        self.secure = Secure::ByProxy;
+    /// For sites behind a proxy of your own that serve both http and https. Where the proxy says
+    /// nothing, and where [`secure`](Self::secure) is set, that rule holds. A visitor who sends
+    /// such a header changes no cookie but his own.
+    pub const fn trust_forwarded_proto(mut self, trust: bool) -> Self {
+        self.trust_forwarded_proto = trust;
         self
     }
 
     /// Whether the cookie is `HttpOnly`: not to be read by scripts. Default off, because the
-    /// browser SDK reads it.
-    pub const fn http_only(mut self, http_only: bool) -> Self {
-        self.http_only = http_only;
+    /// browser SDK reads it, but for [names](Self::cookie_name) that ask for it.
+    ///
+    /// # Errors
+    ///
+    /// When `false` contradicts the name.
+    pub fn http_only(mut self, http_only: bool) -> Result<Self, CaptureError> {
+        self.http_only = Some(http_only);
+        self.agreeing()
+    }
+
+    /// Whether the cookie is `Partitioned`: one for each site that has this one in a frame.
+    /// Default off. It goes with [`SameSite::None`], and is `Secure` whatever else is set.
+    ///
+    /// A page in a frame is no [landing](Self::decide): let its script send the click to
+    /// [`agree_at`](Self::agree_at).
+    pub const fn partitioned(mut self, partitioned: bool) -> Self {
+        self.partitioned = partitioned;
         self
     }
 
-    /// Keeps the click that is in the cookie when a second link is followed. Default: the last
-    /// click wins.
+    /// Whether the click that is in the cookie is kept when a second link is followed. Default:
+    /// the last click wins.
+    ///
+    /// Where the request brings several cookies of the name, one that is signed is the click that
+    /// is kept; without signatures nothing tells them apart, and it is the first, which is the one
+    /// that is read.
     ///
     /// The browser SDK knows the last click only: where it runs beside, take the parameter off
     /// before it sees it, by [`clean_url`](Self::clean_url).
-    pub const fn first_click_wins(mut self) -> Self {
-        self.first_click_wins = true;
+    pub const fn first_click_wins(mut self, first: bool) -> Self {
+        self.first_click_wins = first;
         self
     }
 
@@ -195,21 +268,31 @@ impl Capture {
     /// Whether a page navigation is redirected to the same URL without the parameter. Default
     /// off.
     ///
-    /// The redirect is a `302` to the path and the other parameters as they came, so put the
-    /// layer where it sees the path that the browser sees (outside of nested routers). Where
-    /// nothing may be stored there is no redirect either: the click would be lost with it.
+    /// The redirect is a `302` to the path and the other parameters as they came. Where nothing
+    /// may be stored there is no redirect either: the click would be lost with it.
     pub const fn clean_url(mut self, clean_url: bool) -> Self {
         self.clean_url = clean_url;
         self
     }
 
-    /// Counts `Sec-GPC: 1` for nothing. By default such a request is
-    /// [denied](crate::consent::Consent::Denied) without asking.
+    /// Where the page's banner says that the visitor agrees: a `POST` to this path is answered by
+    /// the layer itself, as [`agree`](Self::agree) says. Default nowhere.
     ///
-    /// To decide otherwise case by case, say this and look at the header in a gate of your own: a
-    /// visitor may have agreed to your site and yet send it to all sites.
-    pub const fn ignore_global_privacy_control(mut self) -> Self {
-        self.ignore_global_privacy_control = true;
+    /// In a nested router of axum's it is a path of that router, which must have a route for it, or
+    /// the request does not come to the layer; in a scope of actix's it is the whole path.
+    pub fn agree_at(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        let path = path.into();
+        self.agree_at = Some(if path.starts_with('/') {
+            path
+        } else {
+            format!("/{path}").into()
+        });
+        self
+    }
+
+    /// What `Sec-GPC: 1` means. Default [`GlobalPrivacyControl::Deny`].
+    pub const fn global_privacy_control(mut self, meaning: GlobalPrivacyControl) -> Self {
+        self.global_privacy_control = meaning;
         self
     }
 
@@ -231,12 +314,39 @@ impl Capture {
     pub const fn name(&self) -> &CookieName {
         &self.cookie_name
     }
+
+    /// How many clicks these rules, and all their clones, have withheld since they were made.
+    #[must_use]
+    pub fn withheld(&self) -> Withheld {
+        self.counters.read()
+    }
+
+    /// These settings, unless the cookie's name contradicts them.
+    fn agreeing(self) -> Result<Self, CaptureError> {
+        let name = self.cookie_name.as_str();
+        let prefix = Prefix::of(name);
+        let host = prefix.host && (self.domain.is_some() || self.path != "/");
+        let contradiction = if host {
+            "`Path=/` and no `Domain`"
+        } else if prefix.secure && self.secure == Some(false) {
+            "`Secure`"
+        } else if prefix.http_only && self.http_only == Some(false) {
+            "`HttpOnly`"
+        } else {
+            return Ok(self);
+        };
+        Err(CaptureError::name(name, contradiction))
+    }
 }
 
-/// Text that cannot be a cookie's path.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cookie path is not one: begin with `/` and use visible ASCII without `;`, as in `/shop`")]
-pub struct ParsePathError(());
+fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>, CaptureError> {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+    if path.starts_with('/') && path.bytes().all(is_allowed) {
+        Ok(path)
+    } else {
+        Err(CaptureError::path())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -246,9 +356,88 @@ mod tests {
     fn a_path_is_absolute() {
         for path in ["/", "/shop", "/a%20b/", "/~x=1"] {
             assert!(Capture::new().path(path).is_ok(), "{path}");
+            assert!(Capture::new().former_path(path).is_ok(), "{path}");
         }
         for path in ["", "shop", "/a b", "/a;HttpOnly", "/\r\nx", "/ä"] {
             assert!(Capture::new().path(path).is_err(), "{path}");
+            assert!(Capture::new().former_path(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_domain_of_the_past_is_checked_as_one_of_today() {
+        for domain in ["", "a b", "co.uk", "github.io"] {
+            assert!(Capture::new().domain(domain).is_err(), "{domain}");
+            assert!(Capture::new().former_domain(domain).is_err(), "{domain}");
+        }
+    }
+
+    fn named(name: &str) -> Capture {
+        let name = CookieName::new(name).unwrap();
+        Capture::new().cookie_name(name).unwrap()
+    }
+
+    /// The settings in both orders: the name before the other, and after it.
+    fn in_both_orders(
+        name: &str,
+        set: impl Fn(Capture) -> Result<Capture, CaptureError>,
+    ) -> [Result<Capture, CaptureError>; 2] {
+        let cookie_name = CookieName::new(name).unwrap();
+        [
+            set(named(name)),
+            set(Capture::new()).and_then(|rules| rules.cookie_name(cookie_name)),
+        ]
+    }
+
+    #[test]
+    fn what_a_name_asks_for_is_not_contradicted_in_either_order() {
+        for name in ["__Host-refp", "__host-refp", "__HOST-HTTP-refp"] {
+            for refused in in_both_orders(name, |rules| rules.domain("example.com"))
+                .into_iter()
+                .chain(in_both_orders(name, |rules| rules.path("/shop")))
+            {
+                let error = refused.unwrap_err().to_string();
+                assert!(
+                    error.contains(name) && error.contains("no `Domain`"),
+                    "{error}"
+                );
+            }
+            for fine in in_both_orders(name, |rules| rules.path("/")) {
+                assert!(fine.is_ok(), "{name}");
+            }
+        }
+        for name in [
+            "__Secure-refp",
+            "__secure-refp",
+            "__Http-refp",
+            "__Host-refp",
+        ] {
+            for refused in in_both_orders(name, |rules| rules.secure(false)) {
+                let error = refused.unwrap_err().to_string();
+                assert!(
+                    error.contains(name) && error.contains("`Secure`"),
+                    "{error}"
+                );
+            }
+            for fine in in_both_orders(name, |rules| rules.secure(true)) {
+                assert!(fine.is_ok(), "{name}");
+            }
+        }
+        for name in ["__Http-refp", "__http-refp", "__Host-Http-refp"] {
+            for refused in in_both_orders(name, |rules| rules.http_only(false)) {
+                let error = refused.unwrap_err().to_string();
+                assert!(
+                    error.contains(name) && error.contains("`HttpOnly`"),
+                    "{error}"
+                );
+            }
+        }
+        for name in ["refp", "__refp", "_Host-refp", "Host-refp", "x__Host-refp"] {
+            for fine in in_both_orders(name, |rules| {
+                rules.domain("example.com")?.path("/shop")?.secure(false)
+            }) {
+                assert!(fine.is_ok(), "{name}");
+            }
         }
     }
 }

@@ -5,10 +5,14 @@ use std::time::Duration;
 use ::cookie::Cookie;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Capture, rules::Secure};
+use super::{
+    Capture, Landing, RequestHeaders,
+    prefix::Prefix,
+    twins::{Place, domain_key},
+};
 #[cfg(feature = "signed")]
 use crate::signing::signature_name;
-use crate::{ClickId, CookieName};
+use crate::{ClickId, CookieName, consent::values};
 
 /// When a browser sends a cookie along with requests that come from other sites.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,28 +57,19 @@ impl Capture {
     /// Ask for consent before.
     ///
     /// Each is ASCII without control characters. `https` says whether the visitor's connection is
-    /// known to be https, which counts where [`secure`](Self::secure) is not set.
+    /// https, which counts where [`secure`](Self::secure) is not set.
     #[must_use]
     pub fn store_cookies(&self, click_id: &ClickId, https: bool) -> Vec<String> {
-        let value = encoded(click_id);
-        let mut cookies = vec![self.cookie(self.cookie_name.as_str(), value, self.max_age, https)];
-        if let Some(time) = self.overwrite_after {
-            cookies.push(self.companion(&self.hold_name(), encoded(click_id), time, https));
-        }
-        #[cfg(feature = "signed")]
-        if let Some(keys) = &self.keys {
-            let name = signature_name(&self.cookie_name);
-            let mac = keys.sign(&self.cookie_name, click_id);
-            cookies.push(self.companion(&name, mac, self.max_age, https));
-        }
-        cookies
+        self.written(click_id, self.is_secure(https))
     }
 
     /// The `Set-Cookie` values that make the browser drop the cookies these rules write. Each is
     /// ASCII without control characters.
     ///
-    /// A browser drops those of the same name, path and domain, so use the rules that captured. A
-    /// cookie that somebody else wrote with another domain or path stays.
+    /// A browser drops those of the same name, path and domain, so use the rules that captured.
+    /// Beside the cookie itself those are expired that stand with or without the
+    /// [domain](Self::domain), with the [former ones](Self::former_domain), and with `Path=/` and
+    /// the former paths. A cookie that somebody else wrote with another domain or path stays.
     ///
     /// `Secure` is there only where the rules say so by themselves, since a handler seldom knows
     /// of https; a `Secure` cookie is dropped without it, too, wherever the browser sends it.
@@ -83,22 +78,38 @@ impl Capture {
     /// [`Acknowledged`](crate::track::Acknowledged) for when.
     #[must_use]
     pub fn clear_cookies(&self) -> Vec<String> {
-        self.clear(false)
+        let secure = self.is_secure(false);
+        let cookies = self.cookies().into_iter();
+        cookies
+            .flat_map(|cookie| {
+                let own = self.expired(&cookie, &self.place(), secure);
+                let others = self.twins("/").into_iter();
+                let others = others.map(|twin| self.expired(&cookie, &twin, secure));
+                [own].into_iter().chain(others).collect::<Vec<_>>()
+            })
+            .collect()
     }
 
-    pub(super) fn clear(&self, https: bool) -> Vec<String> {
-        let gone = Duration::ZERO;
-        let name = self.cookie_name.as_str();
-        let mut cookies = vec![self.cookie(name, String::new(), gone, https)];
-        if self.overwrite_after.is_some() {
-            cookies.push(self.companion(&self.hold_name(), String::new(), gone, https));
-        }
-        #[cfg(feature = "signed")]
-        if self.keys.is_some() {
-            let name = signature_name(&self.cookie_name);
-            cookies.push(self.companion(&name, String::new(), gone, https));
-        }
+    /// Stores an ID on landing, and expires what a browser would send beside it.
+    ///
+    /// The new cookie comes last, for clients to which a cookie with a domain and one without are
+    /// the same.
+    pub(super) fn store<H: RequestHeaders>(
+        &self,
+        click_id: &ClickId,
+        landing: &Landing<'_, H>,
+    ) -> Vec<String> {
+        let mut cookies = self.expired_twins(landing);
+        cookies.extend(self.written(click_id, self.is_secure_on(landing)));
         cookies
+    }
+
+    /// Expires the cookies, and what a browser would send beside them.
+    pub(super) fn clear<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Vec<String> {
+        let secure = self.is_secure_on(landing);
+        let own = self.cookies().into_iter();
+        let own = own.map(|cookie| self.expired(&cookie, &self.place(), secure));
+        own.chain(self.expired_twins(landing)).collect()
     }
 
     /// The cookie that says that the click of that name is not to be overwritten yet: it carries
@@ -108,65 +119,129 @@ impl Capture {
             .expect("a token and a token are a token")
     }
 
-    /// A cookie that only the server reads.
-    fn companion(&self, name: &CookieName, value: String, age: Duration, https: bool) -> String {
-        self.written(name.as_str(), value, age, https, true)
+    /// The cookies that these rules write: the click's, and those that only the server reads, of
+    /// which the signature is the last.
+    fn cookies(&self) -> Vec<Own> {
+        let mut cookies = vec![Own {
+            name: self.cookie_name.clone(),
+            max_age: self.max_age,
+            http_only: self.http_only == Some(true),
+        }];
+        let companion = |name, max_age| Own {
+            name,
+            max_age,
+            http_only: true,
+        };
+        cookies.extend(
+            self.overwrite_after
+                .map(|time| companion(self.hold_name(), time)),
+        );
+        #[cfg(feature = "signed")]
+        if self.keys.is_some() {
+            cookies.push(companion(signature_name(&self.cookie_name), self.max_age));
+        }
+        cookies
     }
 
-    fn cookie(&self, name: &str, value: String, max_age: Duration, https: bool) -> String {
-        self.written(name, value, max_age, https, self.http_only)
+    fn written(&self, click_id: &ClickId, secure: bool) -> Vec<String> {
+        let cookies = self.cookies();
+        let encoded = utf8_percent_encode(click_id.as_str(), ENCODE_URI_COMPONENT).to_string();
+        #[cfg_attr(
+            not(feature = "signed"),
+            expect(unused_mut, reason = "nothing is signed")
+        )]
+        let mut values = vec![encoded; cookies.len()];
+        #[cfg(feature = "signed")]
+        if let (Some(keys), Some(signature)) = (&self.keys, values.last_mut()) {
+            *signature = keys.sign(&self.cookie_name, click_id);
+        }
+        let lines = cookies.iter().zip(values);
+        lines
+            .map(|(cookie, value)| self.line(cookie, value, &self.place(), secure))
+            .collect()
     }
 
-    fn written(
-        &self,
-        name: &str,
-        value: String,
-        max_age: Duration,
-        https: bool,
-        http_only: bool,
-    ) -> String {
-        let max_age = max_age.as_secs().try_into().unwrap_or(i64::MAX);
-        let mut cookie = Cookie::build((name, value))
-            .path(&*self.path)
+    fn expired_twins<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> Vec<String> {
+        let secure = self.is_secure_on(landing);
+        let mut expired = Vec::new();
+        for (index, cookie) in self.cookies().iter().enumerate() {
+            let brought = values(cookie.name.as_str(), landing.headers.cookies()).count();
+            // The click's own twin is read in place of the new click, so one is looked for wherever
+            // it may stand. A companion's does no harm until there are two.
+            let path = match (index, brought) {
+                (_, 0) => continue,
+                (1.., 1) => "/",
+                _ => landing.shown_path,
+            };
+            let twins = self.twins(path).into_iter();
+            expired.extend(twins.map(|twin| self.expired(cookie, &twin, secure)));
+        }
+        expired
+    }
+
+    fn expired(&self, cookie: &Own, place: &Place<'_>, secure: bool) -> String {
+        let gone = Own {
+            max_age: Duration::ZERO,
+            ..cookie.clone()
+        };
+        self.line(&gone, String::new(), place, secure)
+    }
+
+    /// One `Set-Cookie` value.
+    fn line(&self, cookie: &Own, value: String, place: &Place<'_>, secure: bool) -> String {
+        let max_age = cookie.max_age.as_secs().try_into().unwrap_or(i64::MAX);
+        let prefix = Prefix::of(cookie.name.as_str());
+        let mut built = Cookie::build((cookie.name.as_str(), value))
+            .path(place.path)
             .max_age(time::Duration::seconds(max_age))
             .same_site(self.same_site.into())
-            .secure(self.is_secure(https))
-            .http_only(http_only);
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.as_str());
+            .secure(secure)
+            .partitioned(place.partitioned)
+            .http_only(cookie.http_only || prefix.http_only);
+        if let Some(domain) = place.domain {
+            built = built.domain(domain);
         }
-        cookie.build().to_string()
+        built.build().to_string()
     }
 
-    /// Browsers refuse `SameSite=None` and these prefixes of a name without `Secure`.
-    fn is_secure(&self, https: bool) -> bool {
-        let prefixed = ["__Secure-", "__Host-"]
-            .iter()
-            .any(|prefix| self.cookie_name.as_str().starts_with(prefix));
-        let asked = match self.secure {
-            Secure::Fixed(secure) => secure,
-            Secure::ByScheme | Secure::ByProxy => https,
+    fn is_secure_on<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
+        let forwarded = || {
+            landing
+                .forwarded_https()
+                .filter(|_| self.trust_forwarded_proto)
         };
-        asked || prefixed || self.same_site == SameSite::None
+        self.is_secure(landing.https || forwarded().unwrap_or_else(|| !landing.is_loopback()))
+    }
+
+    /// Browsers refuse `SameSite=None`, `Partitioned` and some prefixes of a name without `Secure`.
+    fn is_secure(&self, https: bool) -> bool {
+        self.secure.unwrap_or(https)
+            || self.partitioned
+            || self.same_site == SameSite::None
+            || Prefix::of(self.cookie_name.as_str()).secure
     }
 }
 
-fn encoded(click_id: &ClickId) -> String {
-    utf8_percent_encode(click_id.as_str(), ENCODE_URI_COMPONENT).to_string()
+/// A cookie that the rules write.
+#[derive(Clone)]
+struct Own {
+    name: CookieName,
+    max_age: Duration,
+    http_only: bool,
 }
 
-/// Whether two `Set-Cookie` values are about one cookie in the browser: of one name, path and
-/// domain.
+/// Whether two `Set-Cookie` values are about one cookie in the browser: of one name, path, domain
+/// and kind of store.
 pub(super) fn is_same_cookie(one: &str, other: &str) -> bool {
     let parse = |text| Cookie::parse(text).ok();
     let (Some(one), Some(other)) = (parse(one), parse(other)) else {
         return false;
     };
-    let domain = |cookie: &Cookie<'_>| {
-        let domain = cookie.domain().unwrap_or_default();
-        domain.trim_start_matches('.').to_ascii_lowercase()
+    let key = |cookie: &Cookie<'_>| {
+        let partitioned = cookie.partitioned().unwrap_or_default();
+        (domain_key(cookie.domain()), partitioned)
     };
-    one.name() == other.name() && one.path() == other.path() && domain(&one) == domain(&other)
+    one.name() == other.name() && one.path() == other.path() && key(&one) == key(&other)
 }
 
 #[cfg(test)]
@@ -175,6 +250,11 @@ mod tests {
 
     fn id(text: &str) -> ClickId {
         text.parse().unwrap()
+    }
+
+    fn named(name: &str) -> Capture {
+        let name = CookieName::new(name).unwrap();
+        Capture::new().cookie_name(name).unwrap()
     }
 
     fn written(rules: &Capture, https: bool) -> String {
@@ -188,29 +268,71 @@ mod tests {
         let rules = Capture::new;
         let plain = "refp_id=clk_1; SameSite=Lax; Path=/; Max-Age=7776000";
         assert_eq!(written(&rules(), false), plain);
-        let is_secure = |rules: Capture, https| written(&rules, https).contains("; Secure");
-        assert!(is_secure(rules(), true));
-        assert!(is_secure(rules().secure(true), false));
-        assert!(!is_secure(rules().secure(false), true));
-        assert!(is_secure(
-            rules().same_site(SameSite::None).secure(false),
-            false
-        ));
-        let named = |name| rules().cookie_name(CookieName::new(name).unwrap());
-        assert!(is_secure(named("__Host-refp"), false));
-        assert!(is_secure(named("__Secure-refp"), false));
         let acme = named("acme")
             .max_age(Duration::from_secs(60))
             .same_site(SameSite::Strict)
             .http_only(true)
-            .path("/shop")
-            .unwrap()
-            .domain("shop.example.com")
+            .and_then(|rules| rules.path("/shop")?.domain("shop.example.com"))
             .unwrap();
         assert_eq!(
             written(&acme, false),
             "acme=clk_1; HttpOnly; SameSite=Strict; Path=/shop; Domain=shop.example.com; Max-Age=60"
         );
+        let framed = rules().same_site(SameSite::None).partitioned(true);
+        assert_eq!(
+            written(&framed, false),
+            "refp_id=clk_1; SameSite=None; Partitioned; Secure; Path=/; Max-Age=7776000"
+        );
+    }
+
+    #[test]
+    fn secure_is_what_is_said_or_the_connection_or_what_browsers_ask_for() {
+        let is_secure = |rules: &Capture, https| written(rules, https).contains("; Secure");
+        let set = |secure| Capture::new().secure(secure).unwrap();
+        assert!(is_secure(&Capture::new(), true) && !is_secure(&Capture::new(), false));
+        assert!(is_secure(&set(true), false) && !is_secure(&set(false), true));
+        assert!(is_secure(&set(false).same_site(SameSite::None), false));
+        assert!(is_secure(&set(false).partitioned(true), false));
+        for name in [
+            "__Host-refp",
+            "__host-refp",
+            "__Secure-refp",
+            "__secure-refp",
+        ] {
+            let cookie = written(&named(name), false);
+            assert!(
+                cookie.contains("; Secure") && !cookie.contains("HttpOnly"),
+                "{cookie}"
+            );
+        }
+        for name in [
+            "__Http-refp",
+            "__http-refp",
+            "__Host-Http-refp",
+            "__host-http-refp",
+        ] {
+            let cookie = written(&named(name), false);
+            assert!(
+                cookie.contains("; HttpOnly; ") && cookie.contains("; Secure"),
+                "{cookie}"
+            );
+        }
+    }
+
+    #[test]
+    fn companions_are_as_the_names_prefix_says() {
+        for name in ["__Host-refp", "__Http-refp", "__Secure-refp"] {
+            let rules = named(name).overwrite_after(Duration::from_secs(600));
+            let hold = rules.store_cookies(&id("clk_1"), false).remove(1);
+            assert!(
+                hold.starts_with(&format!("{name}_hold=clk_1; HttpOnly; ")),
+                "{hold}"
+            );
+            assert!(
+                hold.contains("; Secure; Path=/; ") && !hold.contains("Domain"),
+                "{hold}"
+            );
+        }
     }
 
     #[test]
@@ -223,29 +345,48 @@ mod tests {
 
     #[test]
     fn clearing_says_all_that_writing_said() {
-        let acme = CookieName::new("acme").unwrap();
         let rules = [
             Capture::new(),
-            Capture::new().secure(true),
-            Capture::new().secure(false).http_only(true),
-            Capture::new().same_site(SameSite::None),
-            Capture::new().path("/shop").unwrap(),
+            Capture::new().secure(true).unwrap(),
             Capture::new()
-                .cookie_name(acme)
-                .domain(".example.com")
+                .secure(false)
+                .unwrap()
+                .http_only(true)
                 .unwrap(),
+            Capture::new().same_site(SameSite::None),
+            Capture::new().partitioned(true),
+            Capture::new().path("/shop").unwrap(),
+            named("acme").domain(".example.com").unwrap(),
+            named("__Http-acme"),
             Capture::new().overwrite_after(Capture::DEFAULT_MAX_AGE),
         ];
         for rules in rules {
-            let written = rules.store_cookies(&id("clk_1"), false);
             let cleared = rules.clear_cookies();
-            assert_eq!(written.len(), cleared.len());
-            for (written, cleared) in written.iter().zip(&cleared) {
+            for written in rules.store_cookies(&id("clk_1"), false) {
                 let want = written.replace("=clk_1;", "=;").replace("=7776000", "=0");
-                assert_eq!(*cleared, want);
-                assert!(is_same_cookie(written, cleared));
+                let same = |cleared: &&String| is_same_cookie(&written, cleared);
+                let found: Vec<_> = cleared.iter().filter(same).collect();
+                assert_eq!(found, [&want]);
             }
         }
+    }
+
+    #[test]
+    fn clearing_covers_every_place_that_is_known() {
+        let plain = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+        assert_eq!(Capture::new().clear_cookies(), [plain]);
+        let domain = Capture::new().domain("example.com").unwrap();
+        let with_domain = "refp_id=; SameSite=Lax; Path=/; Domain=example.com; Max-Age=0";
+        assert_eq!(domain.clear_cookies(), [with_domain, plain]);
+        let taken_off = Capture::new().former_domain("example.com").unwrap();
+        assert_eq!(taken_off.clear_cookies(), [plain, with_domain]);
+        let shop = "refp_id=; SameSite=Lax; Path=/shop; Max-Age=0";
+        let path = Capture::new().path("/shop").unwrap();
+        assert_eq!(path.clear_cookies(), [shop, plain]);
+        let taken_off = Capture::new().former_path("/shop").unwrap();
+        assert_eq!(taken_off.clear_cookies(), [plain, shop]);
+        let held = domain.overwrite_after(Duration::from_secs(600));
+        assert_eq!(held.clear_cookies().len(), 4, "the hold's, too");
     }
 
     #[test]
@@ -265,6 +406,7 @@ mod tests {
             ("refp_id=clk_1; Path=/", false),
             ("refp_id=clk_1; Domain=example.com", false),
             ("refp_ids=clk_1; Path=/; Domain=example.com", false),
+            ("refp_id=; Path=/; Domain=example.com; Partitioned", false),
             ("refp_id", false),
             ("", false),
         ] {

@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName};
 use super::*;
 use crate::{ClickId, CookieName, consent::Consent};
 
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0";
+
 /// A request to `/` by its query, its cookies and other headers.
 struct Request {
     method: &'static str,
@@ -117,19 +119,147 @@ fn only_a_get_lands() {
 }
 
 #[test]
-fn https_is_the_connections_or_a_trusted_proxys() {
+fn a_click_is_a_navigation() {
+    let asked = |mode, dest| {
+        get("refp_id=clk_1")
+            .header("sec-fetch-mode", mode)
+            .header("sec-fetch-dest", dest)
+    };
+    let rules = Capture::new();
+    assert_eq!(
+        seen(&asked("navigate", "document").decided(&rules)),
+        Some("clk_1")
+    );
+    for (mode, dest) in [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("cors", "empty"),
+        ("navigate", "iframe"),
+    ] {
+        let asked = || asked(mode, dest);
+        assert!(asked().decided(&rules).is_none(), "{mode} {dest}");
+        let beside = asked().cookie("refp_id=clk_honest").decided(&rules);
+        assert!(beside.is_none(), "{mode} {dest}: the honest click stays");
+        let gate = asked().answered(&rules, Consent::Granted);
+        assert!(gate.is_none(), "{mode} {dest}: with a gate, too");
+    }
+}
+
+#[test]
+fn an_ampersand_of_html_is_one() {
+    let cases = [
+        ("plan=pro&amp;refp_id=clk_1", Some("clk_1")),
+        ("plan=pro&%23038;refp_id=clk_1", Some("clk_1")),
+        ("amp;refp_id=clk_1", Some("clk_1")),
+        ("amp%3Brefp_id=clk_1", Some("clk_1")),
+        ("amp;refp_id=clk_1&refp_id=clk_2", Some("clk_2")),
+        ("amp;refp_id=clk_1&refp_id=", Some("clk_1")),
+        ("amp;amp;refp_id=clk_1", None),
+        ("amprefp_id=clk_1", None),
+        ("amp;refp_ids=clk_1", None),
+    ];
+    for (query, want) in cases {
+        assert_eq!(seen(&get(query).decided(&Capture::new())), want, "{query}");
+    }
+}
+
+#[test]
+fn secure_is_the_default_but_on_the_machine_itself() {
+    let landing = || get("refp_id=clk_1");
     let secure = |rules: &Capture, request: Request, https| {
         let captured = rules.decide(&request.landing().https(https)).unwrap();
         captured.set_cookies()[0].contains("; Secure")
     };
-    let proxied = || get("refp_id=clk_1").header("x-forwarded-proto", "https");
-    let (plain, trusting) = (Capture::new(), Capture::new().trust_forwarded_proto());
-    assert!(!secure(&plain, get("refp_id=clk_1"), false));
-    assert!(secure(&plain, get("refp_id=clk_1"), true));
-    assert!(!secure(&plain, proxied(), false), "nobody said to trust it");
-    assert!(secure(&trusting, proxied(), false));
-    assert!(secure(&trusting, get("refp_id=clk_1"), true));
-    assert!(!secure(&trusting, get("refp_id=clk_1"), false));
+    let plain = Capture::new();
+    assert!(
+        secure(&plain, landing(), false),
+        "of a host that nobody names"
+    );
+    for (host, want) in [
+        ("shop.example", true),
+        ("10.0.0.1:8080", true),
+        ("localhost:3000", false),
+        ("shop.localhost", false),
+        ("127.0.0.1:3000", false),
+        ("[::1]:3000", false),
+    ] {
+        assert_eq!(
+            secure(&plain, landing().header("host", host), false),
+            want,
+            "{host}"
+        );
+        assert!(
+            secure(&plain, landing().header("host", host), true),
+            "{host} by https"
+        );
+        let said = Capture::new().secure(false).unwrap();
+        assert!(
+            !secure(&said, landing().header("host", host), true),
+            "{host}"
+        );
+        let said = Capture::new().secure(true).unwrap();
+        assert!(
+            secure(&said, landing().header("host", host), false),
+            "{host}"
+        );
+    }
+    let headers = HeaderMap::new();
+    let by_uri = Landing::new("GET", "/", Some("refp_id=clk_1"), &headers);
+    let captured = plain
+        .decide(&by_uri.authority(Some("localhost:3000")))
+        .unwrap();
+    assert!(!captured.set_cookies()[0].contains("; Secure"), "HTTP/2");
+}
+
+#[test]
+fn a_trusted_proxy_says_by_which_scheme_the_visitor_came() {
+    let trusting = Capture::new().trust_forwarded_proto(true);
+    let secure = |rules: &Capture, headers: &[(&'static str, &str)], host: &str| {
+        let landing = get("refp_id=clk_1").header("host", host);
+        let request = headers.iter().fold(landing, |request, (name, value)| {
+            request.header(name, value)
+        });
+        request.decided(rules).unwrap().set_cookies()[0].contains("; Secure")
+    };
+    let (https, http) = (
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-proto", "http"),
+    );
+    let silent = ("forwarded", "for=192.0.2.1");
+    for (headers, public, loopback) in [
+        (&[https][..], true, true),
+        (&[http], false, false),
+        (&[silent, https], true, true),
+        (&[silent, http], false, false),
+        (&[silent], true, false),
+        (&[("forwarded", "for=\"a,b\";proto=https")], true, true),
+        (&[], true, false),
+    ] {
+        assert_eq!(
+            secure(&trusting, headers, "shop.example"),
+            public,
+            "{headers:?}"
+        );
+        assert_eq!(
+            secure(&trusting, headers, "localhost"),
+            loopback,
+            "{headers:?}"
+        );
+        let unasked = Capture::new();
+        assert!(
+            secure(&unasked, headers, "shop.example"),
+            "nobody said to trust it"
+        );
+        assert!(
+            !secure(&unasked, headers, "localhost"),
+            "nobody said to trust it"
+        );
+    }
+    let said = trusting.secure(true).unwrap();
+    assert!(
+        secure(&said, &[http], "shop.example"),
+        "what is said goes first"
+    );
 }
 
 #[test]
@@ -138,9 +268,13 @@ fn last_click_wins_unless_told_otherwise() {
     let last = returning("refp_id=clk_old").decided(&Capture::new());
     assert_eq!(seen(&last), Some("clk_new"));
 
-    let first = Capture::new().first_click_wins();
-    let kept = returning("refp_id=clk_old").decided(&first).unwrap();
-    assert!(kept.click_id().is_none() && kept.set_cookies().is_empty() && !kept.is_withheld());
+    let first = Capture::new().first_click_wins(true);
+    assert!(returning("refp_id=clk_old").decided(&first).is_none());
+    let unset = first.clone().first_click_wins(false);
+    assert_eq!(
+        seen(&returning("refp_id=clk_old").decided(&unset)),
+        Some("clk_new")
+    );
     let fresh = returning("refp_id=").decided(&first);
     assert_eq!(
         seen(&fresh),
@@ -156,8 +290,7 @@ fn a_second_link_overwrites_when_its_time_has_come() {
     assert_eq!(first.set_cookies().len(), 2);
 
     let at_once = returning(&first, "refp_id=clk_2");
-    let kept = at_once.decided(&rules).unwrap();
-    assert!(kept.click_id().is_none() && kept.set_cookies().is_empty());
+    assert!(at_once.decided(&rules).is_none());
 
     let later = get("refp_id=clk_2").cookie("refp_id=clk_1");
     assert_eq!(
@@ -171,6 +304,10 @@ fn a_second_link_overwrites_when_its_time_has_come() {
         Some("clk_2"),
         "the click was cleared"
     );
+    let twins = get("refp_id=clk_2").cookie("refp_id=clk_js; refp_id=clk_1; refp_id_hold=clk_1");
+    let kept = twins.decided(&rules);
+    assert_eq!(seen(&kept), Some("clk_1"), "the held one of two");
+    assert!(kept.unwrap().set_cookies().is_empty());
     let scripted = get("refp_id=clk_2").cookie("refp_id=clk_js; refp_id_hold=clk_1");
     assert_eq!(
         seen(&scripted.decided(&rules)),
@@ -193,7 +330,7 @@ fn only_stored_navigations_are_redirected_and_only_on_request() {
     );
     assert_eq!(redirect(landing(), &rules), None);
     assert_eq!(redirect(landing().navigation(), &Capture::new()), None);
-    let first = rules.clone().first_click_wins();
+    let first = rules.clone().first_click_wins(true);
     let again = landing().navigation().cookie("refp_id=clk_old");
     assert_eq!(redirect(again, &first).as_deref(), Some("/?plan=pro"));
     for consent in [Consent::Unknown, Consent::Denied] {
@@ -203,21 +340,89 @@ fn only_stored_navigations_are_redirected_and_only_on_request() {
 }
 
 #[test]
-fn what_a_browser_loads_ahead_captures_nothing() {
-    for purpose in ["prefetch", "prefetch;prerender"] {
-        let ahead = || {
-            get("refp_id=clk_1")
-                .navigation()
-                .header("sec-purpose", purpose)
-        };
-        let rules = Capture::new().clean_url(true);
-        assert!(ahead().decided(&rules).is_none(), "{purpose}");
-        let denied = ahead()
-            .cookie("refp_id=clk_old")
-            .answered(&rules, Consent::Denied);
-        let denied = denied.expect("it is withheld all the same");
-        assert!(denied.is_withheld() && denied.set_cookies().is_empty());
+fn what_a_browser_loads_ahead_is_refused_so_that_it_asks_again() {
+    let ahead = |purpose| get("refp_id=clk_1").header("sec-purpose", purpose);
+    for (mode, dest) in [("navigate", "document"), ("no-cors", "empty")] {
+        for purpose in [
+            "prefetch",
+            "prefetch;prerender",
+            "prefetch;anonymous-client-ip",
+        ] {
+            let ahead = || {
+                ahead(purpose)
+                    .header("sec-fetch-mode", mode)
+                    .header("sec-fetch-dest", dest)
+            };
+            for rules in [Capture::new(), Capture::new().clean_url(true)] {
+                let refused = ahead().decided(&rules).unwrap();
+                assert!(refused.refuses_speculation(), "{purpose}");
+                assert_eq!(refused.status(), Some(503));
+                assert!(refused.set_cookies().is_empty() && refused.click_id().is_none());
+            }
+            let over = ahead().cookie("refp_id=clk_old");
+            assert!(over.decided(&Capture::new()).unwrap().refuses_speculation());
+        }
     }
+}
+
+#[test]
+fn what_is_loaded_ahead_and_stores_nothing_is_served() {
+    let rules = Capture::new();
+    let ahead = || {
+        get("refp_id=clk_1")
+            .navigation()
+            .header("sec-purpose", "prefetch")
+    };
+    assert!(ahead().answered(&rules, Consent::Unknown).is_none());
+    let denied = ahead()
+        .cookie("refp_id=clk_old")
+        .answered(&rules, Consent::Denied);
+    let denied = denied.expect("it is withheld all the same");
+    assert!(denied.is_withheld() && denied.set_cookies().is_empty());
+    assert_eq!(denied.status(), None);
+    let private = ahead().header("sec-gpc", "1").decided(&rules).unwrap();
+    assert!(private.is_withheld() && private.status().is_none());
+    let first = Capture::new().first_click_wins(true);
+    assert!(ahead().cookie("refp_id=clk_old").decided(&first).is_none());
+    let organic = get("plan=pro").header("sec-purpose", "prefetch");
+    assert!(organic.decided(&rules).is_none());
+    assert_eq!(rules.withheld(), Withheld::default(), "no visitor came");
+}
+
+#[test]
+fn what_is_withheld_is_counted_by_its_reason() {
+    let rules = Capture::new();
+    let landing = || get("refp_id=clk_new");
+    let read = || {
+        let Withheld {
+            gpc,
+            denied,
+            unknown,
+        } = rules.clone().withheld();
+        (gpc, denied, unknown)
+    };
+    landing().decided(&rules);
+    landing().answered(&rules, Consent::Granted);
+    get("")
+        .cookie("refp_id=clk_old")
+        .answered(&rules, Consent::Unknown);
+    assert_eq!(read(), (0, 0, 0));
+    landing().header("sec-gpc", "1").decided(&rules);
+    get("")
+        .header("sec-gpc", "1")
+        .cookie("refp_id=clk_old")
+        .decided(&rules);
+    get("").header("sec-gpc", "1").decided(&rules);
+    assert_eq!(read(), (2, 0, 0));
+    landing().answered(&rules, Consent::Denied);
+    assert_eq!(read(), (2, 1, 0));
+    for _ in 0..3 {
+        landing().answered(&rules, Consent::Unknown);
+    }
+    assert_eq!(read(), (2, 1, 3));
+    let ignoring = Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore);
+    landing().header("sec-gpc", "1").decided(&ignoring);
+    assert_eq!(ignoring.withheld(), Withheld::default());
 }
 
 #[test]
@@ -249,7 +454,7 @@ fn consent_table() {
         .answered(&rules, Consent::Denied);
     let withdrawn = withdrawn.unwrap();
     assert!(withdrawn.is_withheld());
-    assert_eq!(withdrawn.set_cookies(), rules.clear_cookies());
+    assert_eq!(withdrawn.set_cookies(), [EXPIRED]);
 
     for consent in [Consent::Granted, Consent::Unknown] {
         let request = get("").cookie("refp_id=clk_old");
@@ -260,7 +465,7 @@ fn consent_table() {
     }
     let kept = landing()
         .cookie("refp_id=clk_old")
-        .answered(&Capture::new().first_click_wins(), Consent::Unknown);
+        .answered(&Capture::new().first_click_wins(true), Consent::Unknown);
     assert!(
         kept.is_none(),
         "the first click stays, and is read as it is"
@@ -281,12 +486,12 @@ fn global_privacy_control_is_a_no_unless_it_is_ignored() {
     assert!(denied.is_withheld() && denied.click_id().is_none());
     let stored = || get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
     let expired = stored().decided(&rules).unwrap();
-    assert_eq!(expired.set_cookies(), rules.clear_cookies());
+    assert_eq!(expired.set_cookies(), [EXPIRED]);
     let unasked = private().answered(&rules, Consent::Granted).unwrap();
     assert!(unasked.is_withheld(), "the gate is not asked");
     assert!(get("").header("sec-gpc", "1").decided(&rules).is_none());
 
-    let ignoring = Capture::new().ignore_global_privacy_control();
+    let ignoring = Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore);
     assert_eq!(seen(&private().decided(&ignoring)), Some("clk_new"));
     assert!(stored().decided(&ignoring).is_none());
     let asked = private().answered(&ignoring, Consent::Denied).unwrap();
@@ -295,21 +500,29 @@ fn global_privacy_control_is_a_no_unless_it_is_ignored() {
 
 #[test]
 fn expiring_is_secure_where_the_request_is() {
-    let request = get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
-    let captured = Capture::new()
-        .decide(&request.landing().https(true))
-        .unwrap();
-    assert!(captured.set_cookies()[0].contains("; Secure"));
+    for (host, secure) in [("shop.example", true), ("localhost", false)] {
+        let request = get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
+        let expired = request
+            .header("host", host)
+            .decided(&Capture::new())
+            .unwrap();
+        assert_eq!(
+            expired.set_cookies()[0].contains("; Secure"),
+            secure,
+            "{host}"
+        );
+    }
 }
 
 #[test]
 fn programs_do_not_see_each_others_clicks() {
-    let partli = Capture::new().param("via").cookie_name(CookieName::PARTLI);
+    let partli = Capture::new().param("via");
+    let partli = partli.cookie_name(CookieName::PARTLI).unwrap();
     let request = get("refp_id=clk_1&via=c_2").cookie("refp_id=clk_old");
     assert_eq!(seen(&request.decided(&Capture::new())), Some("clk_1"));
     assert_eq!(seen(&request.decided(&partli)), Some("c_2"));
     assert_eq!(
-        seen(&request.decided(&partli.clone().first_click_wins())),
+        seen(&request.decided(&partli.clone().first_click_wins(true))),
         Some("c_2")
     );
     let denied = get("")
@@ -333,7 +546,9 @@ fn only_a_signed_click_is_kept() {
     use crate::signing::SigningKeys;
 
     let keys = SigningKeys::new(&[1; 32]).unwrap();
-    let rules = Capture::new().signed_by(keys.clone()).first_click_wins();
+    let rules = Capture::new()
+        .signed_by(keys.clone())
+        .first_click_wins(true);
     let first = get("refp_id=clk_1").decided(&rules).unwrap();
     assert_eq!(first.set_cookies().len(), 2);
     assert!(
@@ -356,6 +571,20 @@ fn only_a_signed_click_is_kept() {
     let denied = returning(&first, "")
         .answered(&rules, Consent::Denied)
         .unwrap();
-    assert_eq!(denied.set_cookies(), rules.clear_cookies());
-    assert_eq!(denied.set_cookies().len(), 2);
+    let names = denied
+        .set_cookies()
+        .iter()
+        .map(|cookie| cookie.split('=').next());
+    assert!(names.eq([Some("refp_id"), Some("refp_id_sig")]));
+    let unknown = rules.kept(&forged.headers);
+    assert_eq!(unknown, None);
+    let signed = second.headers[http::header::COOKIE].to_str().unwrap();
+    let twins = get("refp_id=clk_2").cookie(&format!("refp_id=clk_forged; {signed}"));
+    let kept = twins.decided(&rules);
+    assert_eq!(
+        seen(&kept),
+        Some("clk_1"),
+        "the signed one, though it is not the first"
+    );
+    assert!(kept.unwrap().set_cookies().is_empty());
 }

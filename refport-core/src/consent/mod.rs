@@ -9,7 +9,11 @@
 //! | [`Consent::Denied`] | is dropped | is expired, and nobody reads it on this request |
 //!
 //! A request with [Global Privacy Control] (`Sec-GPC: 1`) is denied without asking, unless the
-//! rules [ignore it](crate::capture::Capture::ignore_global_privacy_control).
+//! rules [ignore it](crate::capture::GlobalPrivacyControl). Brave and DuckDuckGo's browser send it for
+//! everybody.
+//!
+//! Most visitors answer a banner after the landing, when the click is on the page's address only:
+//! [`Capture::agree`](crate::capture::Capture::agree) stores it then.
 //!
 //! [Global Privacy Control]: https://www.w3.org/TR/gpc/
 
@@ -73,14 +77,22 @@ pub fn cookie_value<'a, H>(
 where
     H: AsRef<[u8]> + ?Sized + 'a,
 {
-    let value = cookie_headers
-        .into_iter()
-        .flat_map(|header| header.as_ref().split(|&byte| byte == b';'))
-        .find_map(|pair| value_of(name, pair))?;
+    let headers = cookie_headers.into_iter().map(AsRef::as_ref);
+    let value = values(name, headers).next()?;
     match Cow::from(percent_decode(value)) {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
+}
+
+/// The values of all the cookies of one name, as they came, but for a pair of quotes.
+pub(crate) fn values<'a>(
+    name: &str,
+    cookie_headers: impl Iterator<Item = &'a [u8]>,
+) -> impl Iterator<Item = &'a [u8]> {
+    cookie_headers
+        .flat_map(|header| header.split(|&byte| byte == b';'))
+        .filter_map(move |pair| value_of(name, pair))
 }
 
 fn value_of<'a>(name: &str, pair: &'a [u8]) -> Option<&'a [u8]> {

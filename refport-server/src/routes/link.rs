@@ -11,7 +11,7 @@ use axum::{
     },
     response::{Html, IntoResponse, Response},
 };
-use refport_core::Timestamp;
+use refport_core::{Timestamp, capture::is_speculative};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use url::Url;
@@ -48,6 +48,12 @@ pub(super) async fn follow(
     let Some(link) = link else {
         return Ok((StatusCode::NOT_FOUND, Html(NOT_FOUND)).into_response());
     };
+    if is_speculative(&headers) {
+        // Nobody has followed the link yet. The browser asks again when somebody does, and that is
+        // the click.
+        let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, no_store).into_response());
+    }
     let click_id = if method == Method::HEAD || is_bot(&headers) {
         None
     } else {

@@ -53,6 +53,31 @@ async fn a_visitor_is_recorded_and_sent_on_with_the_click() {
 }
 
 #[tokio::test]
+async fn a_link_that_a_browser_loads_ahead_is_no_click_until_it_is_followed() {
+    let server = Harness::new();
+    for (name, value) in [
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+    ] {
+        let ahead = Request::get("/r/demo")
+            .header("user-agent", FIREFOX)
+            .header(name, value);
+        let answer = server.call(ahead.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 503, "{value}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{value}");
+        assert!(!answer.headers.contains_key("location"), "{value}");
+    }
+    assert_eq!(server.count("click"), 0);
+    server.click("demo").await;
+    assert_eq!(server.count("click"), 1);
+
+    let unknown = Request::get("/r/nowhere").header("sec-purpose", "prefetch");
+    let answer = server.call(unknown.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
 async fn every_click_is_its_own() {
     let server = Harness::new();
     assert_ne!(server.click("demo").await, server.click("demo").await);

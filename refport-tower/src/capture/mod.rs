@@ -8,13 +8,15 @@ use std::{
     borrow::Cow,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use http::{HeaderMap, Request, Response, uri::Scheme};
+use http::{
+    HeaderMap, Request, Response,
+    uri::{Authority, Scheme},
+};
 use refport_core::{
-    CookieName,
-    capture::{Capture, Captured, Landing, ParseDomainError, ParsePathError, SameSite},
+    RequestExtensions, RequestExtensionsMut,
+    capture::{Capture, Captured, Landing},
     consent::Consent,
 };
 use tower_layer::Layer;
@@ -25,22 +27,24 @@ pub use self::{
     consent::{ConsentLayer, ConsentService},
     gate::ConsentRequest,
 };
-use crate::{future::ResponseFuture, insert, is_denied, withhold};
-
-pub(crate) use self::answer::write;
+use crate::future::ResponseFuture;
 
 /// Captures the click ID from the landing URL: writes the cookie and gives the ID to the same
 /// request, in place of an older one. See the crate's page.
 ///
-/// The defaults are those of the official browser SDK, which can run beside it: see
-/// [`Capture`], whose settings stand here too, and which a layer is made [from](Self::from).
+/// All settings stand on [`Capture`], which a layer is made [from](Self::from); the defaults are
+/// those of the official browser SDK, which can run beside it.
 ///
-/// - A browser that loads the page ahead (`Sec-Purpose: prefetch`) captures nothing.
+/// - Only a navigation is a click: no picture, script, frame or `fetch` of a page captures.
+/// - A landing page that a browser loads ahead (`Sec-Purpose: prefetch`) is answered `503`, without
+///   calling the service inside: the browser asks again when the visitor does.
 /// - An answer that sets the cookie is made `Cache-Control: private`, and loses what it says to
 ///   shared caches alone (`CDN-Cache-Control`, `Surrogate-Control`).
 /// - The cookie is written once: one of the same name, path and domain that the service inside
 ///   sets is taken off.
 /// - A request with `Sec-GPC: 1` is denied, as by a [gate](Self::consent).
+/// - An error of the service inside is no response, and goes without the cookie. What makes a
+///   response of it (axum's `HandleErrorLayer`) should stand inside of this layer.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CaptureLayer {
@@ -61,99 +65,16 @@ impl CaptureLayer {
         }
     }
 
-    fn try_map<E>(self, change: impl FnOnce(Capture) -> Result<Capture, E>) -> Result<Self, E> {
-        Ok(Self {
-            rules: Arc::new(change(Arc::unwrap_or_clone(self.rules))?),
-            gate: self.gate,
-        })
-    }
-
-    /// The query parameter that carries the click ID. Default `refp_id`.
-    pub fn param(self, param: impl Into<Cow<'static, str>>) -> Self {
-        self.map(|rules| rules.param(param))
-    }
-
-    /// The cookie to write. Default [`CookieName::REFPORT`].
-    ///
-    /// As with [`ClickIdLayer::cookie_name`](crate::ClickIdLayer::cookie_name), the ID under
-    /// another name is kept apart from the default program's.
-    pub fn cookie_name(self, name: CookieName) -> Self {
-        self.map(|rules| rules.cookie_name(name))
-    }
-
-    /// How long the browser keeps the cookie, in whole seconds. Default 90 days.
-    pub fn max_age(self, max_age: Duration) -> Self {
-        self.map(|rules| rules.max_age(max_age))
-    }
-
-    /// The cookie's `Path`. Default `/`.
-    ///
-    /// # Errors
-    ///
-    /// When `path` does not begin with `/`, or has a `;` or bytes other than visible ASCII.
-    pub fn path(self, path: impl Into<Cow<'static, str>>) -> Result<Self, ParsePathError> {
-        self.try_map(|rules| rules.path(path))
-    }
-
-    /// The cookie's `Domain`, so that subdomains see it too. Default none.
-    ///
-    /// # Errors
-    ///
-    /// When `domain` is not a host name, or is a public suffix such as `co.uk`.
-    pub fn domain(self, domain: &str) -> Result<Self, ParseDomainError> {
-        self.try_map(|rules| rules.domain(domain))
-    }
-
-    /// Whether the cookie goes with requests that come from other sites. Default `Lax`.
-    pub fn same_site(self, same_site: SameSite) -> Self {
-        self.map(|rules| rules.same_site(same_site))
-    }
-
-    /// Whether the cookie is `Secure`. Default: when the request's URI says https, which only
-    /// HTTP/2 requests on a TLS connection do. Say `true` on every site that is served by https.
-    pub fn secure(self, secure: bool) -> Self {
-        self.map(|rules| rules.secure(secure))
-    }
-
-    /// Makes the cookie `Secure` also where a proxy says that the visitor came by https: see
-    /// [`Capture::trust_forwarded_proto`].
-    pub fn trust_forwarded_proto(self) -> Self {
-        self.map(Capture::trust_forwarded_proto)
-    }
-
-    /// Whether the cookie is hidden from scripts. Default off, because the browser SDK reads it.
-    pub fn http_only(self, http_only: bool) -> Self {
-        self.map(|rules| rules.http_only(http_only))
-    }
-
-    /// Keeps the click that is in the cookie when a second link is followed.
-    pub fn first_click_wins(self) -> Self {
-        self.map(Capture::first_click_wins)
-    }
-
-    /// How long a click is kept before a second link may overwrite it: see
-    /// [`Capture::overwrite_after`]. Default: a second link does so at once.
-    pub fn overwrite_after(self, time: Duration) -> Self {
-        self.map(|rules| rules.overwrite_after(time))
-    }
-
     /// Whether a page navigation is redirected to the same URL without the parameter, without
-    /// calling the service inside. Default off.
+    /// calling the service inside: see [`Capture::clean_url`]. Default off.
     pub fn clean_url(self, clean_url: bool) -> Self {
         self.map(|rules| rules.clean_url(clean_url))
     }
 
-    /// Counts `Sec-GPC: 1` for nothing: see [`Capture::ignore_global_privacy_control`].
-    pub fn ignore_global_privacy_control(self) -> Self {
-        self.map(Capture::ignore_global_privacy_control)
-    }
-
-    /// Signs what is captured: see [`Capture::signed_by`]. Give the same keys to
-    /// [`ClickIdLayer::signed_by`](crate::ClickIdLayer::signed_by).
-    #[cfg(feature = "signed")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
-    pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
-        self.map(|rules| rules.signed_by(keys))
+    /// Where the page's banner says that the visitor agrees: see [`Capture::agree_at`]. Default
+    /// nowhere.
+    pub fn agree_at(self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.map(|rules| rules.agree_at(path))
     }
 
     /// Asks `gate` whether the click may be stored and read; [`Consent`] says what follows from
@@ -267,17 +188,23 @@ impl<S> CaptureService<S> {
     #[inline]
     fn passes<B>(&self, request: &Request<B>) -> bool {
         let CaptureLayer { rules, gate } = &self.layer;
-        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), request.headers())
+        matches!(gate, Gate::Nobody) && rules.passes(&landing(request))
     }
 
     fn decide<B>(&self, request: &Request<B>) -> Option<Captured> {
         let CaptureLayer { rules, gate } = &self.layer;
-        let landing = landing(request);
+        let landing = landing(request).shown_path(shown_path(request));
+        let extensions = request.extensions();
+        if extensions.is_denied(rules.name()) {
+            // Somebody further out has said no, for this request: only what is answered here is.
+            let captured = rules.decide_with(&landing, || Consent::Denied);
+            return captured.filter(|captured| captured.status().is_some());
+        }
         match gate {
             Gate::Nobody => rules.decide(&landing),
             Gate::Ask(ask) => rules.decide_with(&landing, || ask(&ConsentRequest::new(request))),
             Gate::Extensions => rules.decide_with(&landing, || {
-                let answer = request.extensions().get::<Consent>();
+                let answer = extensions.get::<Consent>();
                 answer.copied().unwrap_or_default()
             }),
         }
@@ -293,23 +220,17 @@ impl<S> CaptureService<S> {
             return ResponseFuture::new(self.inner.call(request), None);
         };
         let name = self.layer.rules.name();
-        if is_denied(request.extensions(), name) {
-            return ResponseFuture::new(self.inner.call(request), None);
-        }
         tracing::debug!(
             cookie = %name,
             withheld = captured.is_withheld(),
             stored = !captured.set_cookies().is_empty(),
+            answered = captured.status(),
             "click ID decided on"
         );
-        if captured.redirect().is_some() {
-            return ResponseFuture::ready(answer::redirect(&captured));
+        if let Some(response) = answer::own(&captured) {
+            return ResponseFuture::ready(response);
         }
-        if captured.is_withheld() {
-            withhold(request.extensions_mut(), name);
-        } else if let Some(id) = captured.click_id() {
-            insert(request.extensions_mut(), name, id.clone());
-        }
+        request.extensions_mut().leave(name, &captured);
         ResponseFuture::new(self.inner.call(request), Some(Box::new(captured)))
     }
 }
@@ -337,6 +258,7 @@ where
     }
 }
 
+#[inline]
 fn landing<B>(request: &Request<B>) -> Landing<'_, HeaderMap> {
     let uri = request.uri();
     Landing::new(
@@ -346,4 +268,15 @@ fn landing<B>(request: &Request<B>) -> Landing<'_, HeaderMap> {
         request.headers(),
     )
     .https(uri.scheme() == Some(&Scheme::HTTPS))
+    .authority(uri.authority().map(Authority::as_str))
+}
+
+/// The path that the browser sees: a nested router of axum's cuts its own off the request's, and
+/// leaves the whole one beside it.
+fn shown_path<B>(request: &Request<B>) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
+        return uri.path();
+    }
+    request.uri().path()
 }

@@ -3,7 +3,7 @@
 use std::{cell::Cell, convert::Infallible};
 
 use http::{Request, Response, header::SET_COOKIE};
-use refport_core::{ClickId, consent::Consent};
+use refport_core::{ClickId, capture::Capture, consent::Consent};
 use refport_tower::{CaptureLayer, ClickIdLayer};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
@@ -24,7 +24,7 @@ async fn a_body_that_is_not_sync_passes_and_its_future_can_be_sent() {
     let gate = CaptureLayer::new().consent_async(|_| std::future::ready(Consent::Granted));
     let service = ServiceBuilder::new()
         .layer(gate)
-        .layer(CaptureLayer::new().param("via"))
+        .layer(CaptureLayer::from(Capture::new().param("via")))
         .layer(ClickIdLayer::new())
         .service(tower::service_fn(count));
     for (uri, cookie, want) in [

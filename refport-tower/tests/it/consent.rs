@@ -9,13 +9,17 @@ use std::{
 };
 
 use http::{Request, Response, header::SET_COOKIE};
-use refport_core::{CookieName, consent::Consent};
+use refport_core::{
+    CookieName,
+    capture::{Capture, GlobalPrivacyControl},
+    consent::Consent,
+};
 use refport_tower::{CaptureLayer, ClickIdLayer, ConsentRequest};
 use tower::{Layer, ServiceExt, layer::util::Stack, util::BoxService};
 
 use crate::{get, through};
 
-const EXPIRED: &str = "refp_id=; SameSite=Lax; Path=/; Max-Age=0";
+const EXPIRED: &str = "refp_id=; SameSite=Lax; Secure; Path=/; Max-Age=0";
 
 /// The site's banner keeps its answer in the cookie `choice`.
 fn by_cookie(request: &ConsentRequest<'_>) -> Consent {
@@ -51,7 +55,7 @@ macro_rules! in_order {
 
 /// The rows are the same for each kind of gate, and in both orders of the layers.
 async fn consent_table(in_order: impl Fn(bool) -> Boxed) {
-    const STORED: &str = "refp_id=clk_new; SameSite=Lax; Path=/; Max-Age=7776000";
+    const STORED: &str = "refp_id=clk_new; SameSite=Lax; Secure; Path=/; Max-Age=7776000";
     let landing = "/?refp_id=clk_new";
     let rows: [(&str, &[&str], &[&str], &str); 9] = [
         (landing, &["choice=all"], &[STORED], "clk_new|-"),
@@ -168,7 +172,8 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
         (vec![EXPIRED.to_owned()], "-|-")
     );
 
-    let ignoring = layers(CaptureLayer::new().ignore_global_privacy_control());
+    let rules = Capture::new().global_privacy_control(GlobalPrivacyControl::Ignore);
+    let ignoring = layers(CaptureLayer::from(rules.clone()));
     let landing = through(ignoring.clone(), private("/?refp_id=clk_new", &[])).await;
     assert_eq!(
         (set_cookies(&landing).len(), landing.body().as_str()),
@@ -178,16 +183,14 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
     assert_eq!(stored.body(), "clk_old|-");
 
     // A gate of one's own may weigh it.
-    let weighing = CaptureLayer::new()
-        .ignore_global_privacy_control()
-        .consent(|request| {
-            let private = request.headers().contains_key("sec-gpc");
-            if private && by_cookie(request) != Consent::Granted {
-                Consent::Denied
-            } else {
-                Consent::Granted
-            }
-        });
+    let weighing = CaptureLayer::from(rules).consent(|request| {
+        let private = request.headers().contains_key("sec-gpc");
+        if private && by_cookie(request) != Consent::Granted {
+            Consent::Denied
+        } else {
+            Consent::Granted
+        }
+    });
     let agreed = private("/?refp_id=clk_new", &["choice=all"]);
     assert_eq!(through(weighing.clone(), agreed).await.body(), "clk_new|-");
     let silent = through(weighing, private("/?refp_id=clk_new", &[])).await;
@@ -196,10 +199,11 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
 
 #[tokio::test]
 async fn one_programs_no_is_not_the_others() {
-    let partli = CaptureLayer::new()
+    let partli = Capture::new()
         .param("via")
         .cookie_name(CookieName::PARTLI)
-        .consent(|_| Consent::Denied);
+        .unwrap();
+    let partli = CaptureLayer::from(partli).consent(|_| Consent::Denied);
     let reading = Stack::new(
         ClickIdLayer::new(),
         ClickIdLayer::new().cookie_name(CookieName::PARTLI),
@@ -209,7 +213,7 @@ async fn one_programs_no_is_not_the_others() {
     assert_eq!(response.body(), "clk_1|-");
     assert_eq!(
         set_cookies(&response),
-        ["pref_cid=; SameSite=Lax; Path=/; Max-Age=0"]
+        ["pref_cid=; SameSite=Lax; Secure; Path=/; Max-Age=0"]
     );
 }
 

@@ -1,5 +1,6 @@
 //! The layers around a plain service.
 
+mod agree;
 mod bodies;
 mod capture;
 mod consent;

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use http::{Request, Response, header::SET_COOKIE};
-use refport_core::{ClickIds, CookieName, consent::Consent, signing::SigningKeys};
+use refport_core::{
+    ClickIds, CookieName, capture::Capture, consent::Consent, signing::SigningKeys,
+};
 use refport_tower::{CaptureLayer, ClickIdLayer};
 use tower::{Layer, ServiceExt, layer::util::Stack};
 
@@ -13,10 +15,13 @@ fn keys() -> SigningKeys {
     SigningKeys::new(&[1; 32]).unwrap()
 }
 
+fn capturing() -> CaptureLayer {
+    CaptureLayer::from(Capture::new().signed_by(keys()))
+}
+
 /// The cookies that a browser keeps after landing by `clk_1`.
 async fn captured() -> String {
-    let capture = CaptureLayer::new().signed_by(keys());
-    let response = through(capture, get("/?refp_id=clk_1", &[])).await;
+    let response = through(capturing(), get("/?refp_id=clk_1", &[])).await;
     let cookies = response.headers().get_all(SET_COOKIE).into_iter();
     let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
     pairs.collect::<Vec<_>>().join("; ")
@@ -54,7 +59,7 @@ async fn a_captured_id_is_read_back_and_another_is_not() {
 #[tokio::test]
 async fn the_landing_request_itself_is_trusted_in_either_order() {
     let reading = || ClickIdLayer::new().signed_by(keys());
-    let capture = || CaptureLayer::new().signed_by(keys());
+    let capture = capturing;
     let request = || get("/?refp_id=clk_1", &["refp_id=clk_forged"]);
     let outer_capture = Stack::new(reading(), capture());
     let inner_capture = Stack::new(capture(), reading());
@@ -70,10 +75,7 @@ async fn the_landing_request_itself_is_trusted_in_either_order() {
 #[tokio::test]
 async fn a_no_expires_an_unsigned_cookie_in_either_order() {
     let reading = || ClickIdLayer::new().signed_by(keys());
-    let capture = || {
-        let capture = CaptureLayer::new().signed_by(keys());
-        capture.consent(|_| Consent::Denied)
-    };
+    let capture = || capturing().consent(|_| Consent::Denied);
     let request = || get("/", &["refp_id=clk_forged"]);
     let outer_capture = Stack::new(reading(), capture());
     let inner_capture = Stack::new(capture(), reading());
@@ -89,13 +91,9 @@ async fn a_no_expires_an_unsigned_cookie_in_either_order() {
 #[tokio::test]
 async fn two_programs_are_signed_apart() {
     let partli = || CookieName::PARTLI;
-    let capture = Stack::new(
-        CaptureLayer::new().signed_by(keys()),
-        CaptureLayer::new()
-            .param("via")
-            .cookie_name(partli())
-            .signed_by(keys()),
-    );
+    let rules = Capture::new().param("via").signed_by(keys());
+    let rules = rules.cookie_name(partli()).unwrap();
+    let capture = Stack::new(capturing(), CaptureLayer::from(rules));
     let landing = through(capture, get("/?refp_id=clk_1&via=c_1", &[])).await;
     let cookies = landing.headers().get_all(SET_COOKIE).into_iter();
     let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
@@ -128,4 +126,13 @@ async fn an_unsigned_id_is_told_apart_and_no_extractor_answers_it() {
     let request = get("/", &["refp_id=clk_forged"]);
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.body().as_deref(), Some("clk_forged"));
+}
+
+#[tokio::test]
+async fn the_signed_one_of_several_cookies_is_read() {
+    let cookies = captured().await;
+    let twins = format!("refp_id=clk_forged; {cookies}");
+    let reading = ClickIdLayer::new().signed_by(keys());
+    let seen = through(reading, get("/", &[&twins])).await;
+    assert_eq!(seen.body(), "clk_1|-");
 }

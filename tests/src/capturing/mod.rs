@@ -1,11 +1,18 @@
-//! What a browser makes of the capturing layers: the cookie as it keeps it, the address bar and the
-//! history, consent given and withdrawn, and a page whose own script writes the same cookie.
+//! What a browser makes of the capturing layers: the cookie as it keeps it and what else of its name
+//! there is, the address bar and the history, what pages load by themselves and ahead, consent given
+//! at once, late and withdrawn, and a page whose own script writes the same cookie.
 
+mod ahead;
 mod beside_script;
 mod clean_url;
 mod consent;
 mod flags;
+mod late_consent;
+mod prefixes;
+mod privacy_control;
+mod subresources;
 mod tab;
+mod twins;
 
 use self::{flags::Flags, tab::Tab};
 use crate::Browser;
@@ -24,10 +31,35 @@ pub struct Sites {
     pub http_only: String,
     /// With a redirect to the clean URL.
     pub clean_url: String,
+    /// The same, in a router that is nested at `/shop`. Other paths have a page without a layer.
+    pub nested: String,
     /// With a gate that reads the cookie `choice`: `yes` is consent, another value denies it, and
-    /// without one it is unknown.
+    /// without one it is unknown. The page's banner agrees at [`AGREE_PATH`].
     pub consent: String,
+    /// The same, with cookies for [`TWINS_DOMAIN`] and the one that is meant by [`FORMER_DOMAIN`].
+    pub twins: String,
+    /// Behind TLS, with each of [`PREFIXED`] for the cookie's name.
+    pub prefixed: Vec<String>,
 }
+
+/// Where a banner says that the visitor agrees.
+pub const AGREE_PATH: &str = "/referral/agree";
+
+/// The domain of the cookies of [`Sites::twins`]. Browsers find the machine itself by it.
+pub const TWINS_DOMAIN: &str = "shop.localhost";
+
+/// A domain that those cookies had before.
+pub const FORMER_DOMAIN: &str = "app.shop.localhost";
+
+/// Names that browsers keep only if the cookie is as they say.
+pub const PREFIXED: [&str; 6] = [
+    "__Host-refp_id",
+    "__host-refp_id",
+    "__Secure-refp_id",
+    "__SECURE-refp_id",
+    "__Http-refp_id",
+    "__Host-Http-refp_id",
+];
 
 /// Where a site has its [`scripted_page`].
 pub const SCRIPTED_PATH: &str = "/scripted";
@@ -68,7 +100,18 @@ pub async fn capture_in_a_browser(sites: &Sites) -> anyhow::Result<()> {
     flags::are_kept(&tab, &sites.https, Flags::default().secure()).await?;
     flags::are_kept(&tab, &sites.http_only, Flags::default().http_only()).await?;
     clean_url::is_shown(&tab, &sites.clean_url).await?;
+    clean_url::is_whole(&tab, &sites.nested).await?;
+    subresources::capture_nothing(&tab, &sites.plain).await?;
+    ahead::is_a_click_once_it_is_opened(&tab, &sites.plain).await?;
+    ahead::is_one_click_of_a_link(&tab, &sites.plain).await?;
     consent::is_obeyed(&tab, &sites.consent).await?;
+    late_consent::keeps_the_click(&tab, &sites.consent).await?;
+    late_consent::drops_the_click(&tab, &sites.consent).await?;
+    privacy_control::is_obeyed(&tab, &sites.plain).await?;
+    twins::make_way(&tab, &sites.twins).await?;
+    for (name, site) in PREFIXED.iter().zip(&sites.prefixed) {
+        prefixes::are_kept(&tab, name, site).await?;
+    }
     beside_script::is_one_cookie(&tab, &sites.plain).await?;
     beside_script::is_one_cookie(&tab, &sites.https).await?;
     browser.quit().await

@@ -1,5 +1,11 @@
-use anyhow::{Context, bail};
-use thirtyfour::{By, Cookie, WebDriver};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use thirtyfour::{By, Cookie, WebDriver, prelude::ElementQueryable};
+
+/// How long a page may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is done in the browser, and what is seen there.
 pub(super) struct Tab<'a> {
@@ -19,6 +25,24 @@ impl<'a> Tab<'a> {
 
     pub(super) async fn open(&self, address: &str) -> anyhow::Result<()> {
         Ok(self.driver.goto(address).await?)
+    }
+
+    /// Forgets the cookies of the page that is open.
+    pub(super) async fn forget_all(&self) -> anyhow::Result<()> {
+        Ok(self.driver.delete_all_cookies().await?)
+    }
+
+    /// Waits until the address bar shows what begins like this.
+    pub(super) async fn until_at(&self, address: &str) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.address().await?;
+            if shown.starts_with(address) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "at {shown}, not at {address}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Clicks on a link of the page that leads to `address`.
@@ -48,6 +72,47 @@ impl<'a> Tab<'a> {
         Ok(self.driver.find(By::Id("seen")).await?.text().await?)
     }
 
+    /// Waits until the handler of the page that is open has seen this click.
+    pub(super) async fn until_seen(&self, click: &str) -> anyhow::Result<()> {
+        let seen = self.driver.query(By::Id("seen"));
+        let seen = seen.with_text(click.to_owned());
+        seen.first()
+            .await
+            .with_context(|| format!("no page that has seen {click}"))?;
+        Ok(())
+    }
+
+    /// Forgets the cookies of all sites.
+    pub(super) async fn forget_everything(&self) -> anyhow::Result<()> {
+        self.devtools("Storage.clearCookies", json!({})).await?;
+        Ok(())
+    }
+
+    /// Whether the browser keeps a click's cookie for any site at all.
+    pub(super) async fn keeps_any(&self) -> anyhow::Result<bool> {
+        let all = self.devtools("Storage.getCookies", json!({})).await?;
+        let cookies = all["cookies"].as_array().context("no list of cookies")?;
+        Ok(cookies.iter().any(|cookie| cookie["name"] == "refp_id"))
+    }
+
+    /// Sends Global Privacy Control with every request from now on, or no longer.
+    pub(super) async fn privacy_control(&self, on: bool) -> anyhow::Result<()> {
+        self.devtools("Network.enable", json!({})).await?;
+        let headers = if on {
+            json!({ "Sec-GPC": "1" })
+        } else {
+            json!({})
+        };
+        let headers = json!({ "headers": headers });
+        self.devtools("Network.setExtraHTTPHeaders", headers)
+            .await?;
+        Ok(())
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> anyhow::Result<Value> {
+        Ok(self.driver.cdp().send_raw(command, parameters).await?)
+    }
+
     /// What scripts see of the cookies.
     pub(super) async fn script_cookies(&self) -> anyhow::Result<String> {
         self.text("return document.cookie").await
@@ -72,8 +137,12 @@ impl<'a> Tab<'a> {
 
     /// The click's cookies as the browser keeps them.
     pub(super) async fn cookies(&self) -> anyhow::Result<Vec<Cookie>> {
+        self.cookies_named("refp_id").await
+    }
+
+    pub(super) async fn cookies_named(&self, name: &str) -> anyhow::Result<Vec<Cookie>> {
         let mut cookies = self.driver.get_all_cookies().await?;
-        cookies.retain(|cookie| cookie.name == "refp_id");
+        cookies.retain(|cookie| cookie.name == name);
         Ok(cookies)
     }
 

@@ -6,8 +6,14 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, refport_core::consent::Consent};
-use refport_tests::capturing::{SCRIPTED_PATH, Sites, capture_in_a_browser, page, scripted_page};
+use refport_axum::{
+    Capture, CaptureLayer, ClickId, ClickIdLayer, Consent, CookieName,
+    refport_tower::ConsentRequest,
+};
+use refport_tests::capturing::{
+    AGREE_PATH, FORMER_DOMAIN, PREFIXED, SCRIPTED_PATH, Sites, TWINS_DOMAIN, capture_in_a_browser,
+    page, scripted_page,
+};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -15,19 +21,39 @@ use crate::tls;
 
 #[tokio::test]
 async fn capture_layer_in_a_browser() {
-    let gate = CaptureLayer::new().consent(|request| match request.cookie("choice").as_deref() {
+    let gated = |rules: Capture| site(CaptureLayer::from(rules).consent(choice));
+    let twins = Capture::new()
+        .domain(TWINS_DOMAIN)
+        .and_then(|rules| rules.former_domain(FORMER_DOMAIN))
+        .unwrap();
+    let hidden = Capture::new().http_only(true).unwrap();
+    let cleaning = || site(CaptureLayer::new().clean_url(true));
+    let mut prefixed = Vec::new();
+    for name in PREFIXED {
+        let name = CookieName::new(name).unwrap().for_default_program();
+        let rules = Capture::new().cookie_name(name.clone()).unwrap();
+        let reading = ClickIdLayer::new().cookie_name(name);
+        prefixed.push(serve_tls(site(CaptureLayer::from(rules)).layer(reading)).await);
+    }
+    let sites = Sites {
+        plain: serve(site(CaptureLayer::new())).await,
+        https: serve_tls(site(CaptureLayer::new())).await,
+        http_only: serve(site(CaptureLayer::from(hidden))).await,
+        clean_url: serve(cleaning()).await,
+        nested: serve(Router::new().nest("/shop", cleaning()).fallback(plain)).await,
+        consent: serve(gated(Capture::new().agree_at(AGREE_PATH))).await,
+        twins: serve(gated(twins)).await,
+        prefixed,
+    };
+    capture_in_a_browser(&sites).await.unwrap();
+}
+
+fn choice(request: &ConsentRequest<'_>) -> Consent {
+    match request.cookie("choice").as_deref() {
         Some("yes") => Consent::Granted,
         Some(_) => Consent::Denied,
         None => Consent::Unknown,
-    });
-    let sites = Sites {
-        plain: serve(CaptureLayer::new()).await,
-        https: serve_tls(CaptureLayer::new()).await,
-        http_only: serve(CaptureLayer::new().http_only(true)).await,
-        clean_url: serve(CaptureLayer::new().clean_url(true)).await,
-        consent: serve(gate).await,
-    };
-    capture_in_a_browser(&sites).await.unwrap();
+    }
 }
 
 fn site(capture: CaptureLayer) -> Router {
@@ -46,21 +72,21 @@ async fn scripted(click_id: Option<ClickId>) -> Html<String> {
     Html(scripted_page(click_id.as_deref().map(AsRef::as_ref)))
 }
 
-async fn serve(capture: CaptureLayer) -> String {
+async fn serve(site: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, site(capture)).await });
+    tokio::spawn(async move { axum::serve(listener, site).await });
     format!("http://{address}")
 }
 
 /// By HTTP/2, whose requests say that they came by https.
-async fn serve_tls(capture: CaptureLayer) -> String {
+async fn serve_tls(site: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut config = tls::config();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let service = TowerToHyperService::new(site(capture));
+    let service = TowerToHyperService::new(site);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, service) = (acceptor.clone(), service.clone());

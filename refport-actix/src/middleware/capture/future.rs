@@ -4,75 +4,116 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_web::{body::EitherBody, dev::ServiceResponse};
+use actix_web::{
+    Error, HttpMessage,
+    body::EitherBody,
+    dev::{Service, ServiceRequest, ServiceResponse},
+};
 use pin_project_lite::pin_project;
-use refport_core::capture::Captured;
+use refport_core::{capture::Captured, consent::Consent};
 
-use super::answer;
+use super::CaptureService;
+use crate::request::Answer;
 
 pin_project! {
-    /// Resolves to the inner service's response with the cookies added, or to a redirect.
+    /// Resolves to the inner service's response with the cookies added, or to the middleware's own.
     #[doc(hidden)]
-    pub struct CaptureFuture<F, B> {
+    pub struct CaptureFuture<S, B>
+    where
+        S: Service<ServiceRequest>,
+    {
         #[pin]
-        state: State<F, B>,
+        state: State<S, B>,
     }
 }
 
 pin_project! {
     #[project = StateProject]
-    enum State<F, B> {
+    pub(super) enum State<S, B>
+    where
+        S: Service<ServiceRequest>,
+    {
         Inner {
             #[pin]
-            future: F,
+            future: S::Future,
             captured: Option<Box<Captured>>,
         },
         Ready {
             response: Option<ServiceResponse<EitherBody<B>>>,
         },
+        Asking {
+            answer: Pin<Box<dyn Future<Output = Consent>>>,
+            held: Option<(ServiceRequest, CaptureService<S>)>,
+        },
     }
 }
 
-impl<F, B> CaptureFuture<F, B> {
-    pub(super) const fn new(future: F, captured: Option<Box<Captured>>) -> Self {
-        Self {
-            state: State::Inner { future, captured },
-        }
-    }
-
-    pub(super) const fn ready(response: ServiceResponse<EitherBody<B>>) -> Self {
-        Self {
-            state: State::Ready {
-                response: Some(response),
-            },
-        }
+impl<S, B> From<State<S, B>> for CaptureFuture<S, B>
+where
+    S: Service<ServiceRequest>,
+{
+    fn from(state: State<S, B>) -> Self {
+        Self { state }
     }
 }
 
-impl<F, B> fmt::Debug for CaptureFuture<F, B> {
+impl<S, B> fmt::Debug for CaptureFuture<S, B>
+where
+    S: Service<ServiceRequest>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CaptureFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, B, E> Future for CaptureFuture<F, B>
+impl<S, B> Future for CaptureFuture<S, B>
 where
-    F: Future<Output = Result<ServiceResponse<B>, E>>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    type Output = Result<ServiceResponse<EitherBody<B>>, E>;
+    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProject::Inner { future, captured } => {
-                let mut response = ready!(future.poll(cx))?;
-                if let Some(captured) = captured.take() {
-                    answer::write(response.headers_mut(), &captured);
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProject::Inner { future, captured } => {
+                    let result = ready!(future.poll(cx));
+                    let result = match captured.take() {
+                        Some(captured) => written(result, captured),
+                        None => result,
+                    };
+                    return Poll::Ready(result.map(ServiceResponse::map_into_left_body));
                 }
-                Poll::Ready(Ok(response.map_into_left_body()))
+                StateProject::Ready { response } => {
+                    return Poll::Ready(Ok(response.take().expect("polled after completion")));
+                }
+                StateProject::Asking { answer, held } => {
+                    let consent = ready!(answer.as_mut().poll(cx));
+                    let (request, service) = held.take().expect("polled after completion");
+                    request.extensions_mut().insert(consent);
+                    state.set(service.capture(request));
+                }
             }
-            StateProject::Ready { response } => {
-                Poll::Ready(Ok(response.take().expect("polled after completion")))
-            }
+        }
+    }
+}
+
+/// The cookies go with a response, and with the one that is made of an error.
+fn written<B>(
+    result: Result<ServiceResponse<B>, Error>,
+    captured: Box<Captured>,
+) -> Result<ServiceResponse<B>, Error> {
+    match result {
+        Ok(mut response) => {
+            captured.write(&mut Answer(response.headers_mut()));
+            Ok(response)
+        }
+        Err(mut error) => {
+            error.add_response_mapper(move |mut response| {
+                captured.write(&mut Answer(response.headers_mut()));
+                response
+            });
+            Err(error)
         }
     }
 }

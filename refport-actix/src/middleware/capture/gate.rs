@@ -1,6 +1,6 @@
 //! Who is asked for consent.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use actix_web::dev::ServiceRequest;
 use refport_core::consent::Consent;
@@ -11,6 +11,7 @@ pub(super) enum Gate {
     #[default]
     Nobody,
     Ask(Arc<dyn Fn(&ServiceRequest) -> Consent + Send + Sync>),
+    Later(Arc<dyn Fn(&ServiceRequest) -> Pin<Box<dyn Future<Output = Consent>>> + Send + Sync>),
     Extensions,
 }
 
@@ -19,6 +20,7 @@ impl fmt::Debug for Gate {
         f.write_str(match self {
             Self::Nobody => "Nobody",
             Self::Ask(_) => "Ask",
+            Self::Later(_) => "Later",
             Self::Extensions => "Extensions",
         })
     }

@@ -1,58 +1,52 @@
 //! Capturing from the landing URL: the middleware, and what it writes.
 
-mod answer;
-mod consent;
 mod future;
 mod gate;
 
 use std::{
     borrow::Cow,
     future::{Ready, ready},
+    pin::Pin,
+    rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use actix_web::{
-    HttpMessage,
+    Error, HttpMessage, HttpResponse,
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
-        header::{COOKIE, HeaderMap, HeaderName},
-        uri::Scheme,
+        StatusCode,
+        header::{CACHE_CONTROL, LOCATION},
+        uri::{Authority, Scheme},
     },
 };
 use refport_core::{
-    CookieName,
-    capture::{
-        Capture, Captured, Landing, ParseDomainError, ParsePathError, RequestHeaders, SameSite,
-    },
+    RequestExtensions, RequestExtensionsMut,
+    capture::{Capture, Captured, Landing},
     consent::Consent,
 };
 
-use self::gate::Gate;
-use super::{insert, is_denied, withhold};
-
-pub use self::{
-    consent::{ConsentFuture, ConsentMiddleware, ConsentService},
-    future::CaptureFuture,
-};
+pub use self::future::CaptureFuture;
+use self::{future::State, gate::Gate};
+use crate::request::{Answer, Ext, Headers};
 
 /// Captures the click ID from the landing URL: writes the cookie and gives the ID to the same
 /// request, in place of an older one. See the crate's page.
 ///
-/// The defaults are those of the official browser SDK, which can run beside it: see [`Capture`],
-/// whose settings stand here too, and which a middleware is made [from](Self::from).
+/// All settings stand on [`Capture`], which a middleware is made [from](Self::from); the defaults
+/// are those of the official browser SDK, which can run beside it.
 ///
-/// - A browser that loads the page ahead (`Sec-Purpose: prefetch`) captures nothing.
+/// - Only a navigation is a click: no picture, script, frame or `fetch` of a page captures.
+/// - A landing page that a browser loads ahead (`Sec-Purpose: prefetch`) is answered `503`, without
+///   calling the handler: the browser asks again when the visitor does.
 /// - An answer that sets the cookie is made `Cache-Control: private`, and loses what it says to
 ///   shared caches alone (`CDN-Cache-Control`, `Surrogate-Control`).
 /// - The cookie is written once: one of the same name, path and domain that the handler sets is
 ///   taken off.
 /// - A request with `Sec-GPC: 1` is denied, as by a [gate](Self::consent).
-///
-/// The cookie goes with every response, a handler's error included. It is lost where a middleware
-/// further inside fails with an `Err`, which has no headers yet: let that one answer with a
-/// response.
+/// - The cookie goes with every response, also with the one that actix makes of a handler's or a
+///   middleware's error.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CaptureMiddleware {
@@ -73,99 +67,16 @@ impl CaptureMiddleware {
         }
     }
 
-    fn try_map<E>(self, change: impl FnOnce(Capture) -> Result<Capture, E>) -> Result<Self, E> {
-        Ok(Self {
-            rules: Arc::new(change(Arc::unwrap_or_clone(self.rules))?),
-            gate: self.gate,
-        })
-    }
-
-    /// The query parameter that carries the click ID. Default `refp_id`.
-    pub fn param(self, param: impl Into<Cow<'static, str>>) -> Self {
-        self.map(|rules| rules.param(param))
-    }
-
-    /// The cookie to write. Default [`CookieName::REFPORT`].
-    ///
-    /// As with [`ClickIdMiddleware::cookie_name`](crate::ClickIdMiddleware::cookie_name), the ID under
-    /// another name is kept apart from the default program's.
-    pub fn cookie_name(self, name: CookieName) -> Self {
-        self.map(|rules| rules.cookie_name(name))
-    }
-
-    /// How long the browser keeps the cookie, in whole seconds. Default 90 days.
-    pub fn max_age(self, max_age: Duration) -> Self {
-        self.map(|rules| rules.max_age(max_age))
-    }
-
-    /// The cookie's `Path`. Default `/`.
-    ///
-    /// # Errors
-    ///
-    /// When `path` does not begin with `/`, or has a `;` or bytes other than visible ASCII.
-    pub fn path(self, path: impl Into<Cow<'static, str>>) -> Result<Self, ParsePathError> {
-        self.try_map(|rules| rules.path(path))
-    }
-
-    /// The cookie's `Domain`, so that subdomains see it too. Default none.
-    ///
-    /// # Errors
-    ///
-    /// When `domain` is not a host name, or is a public suffix such as `co.uk`.
-    pub fn domain(self, domain: &str) -> Result<Self, ParseDomainError> {
-        self.try_map(|rules| rules.domain(domain))
-    }
-
-    /// Whether the cookie goes with requests that come from other sites. Default `Lax`.
-    pub fn same_site(self, same_site: SameSite) -> Self {
-        self.map(|rules| rules.same_site(same_site))
-    }
-
-    /// Whether the cookie is `Secure`. Default: when actix itself ends TLS, or the request's URI
-    /// says https. Say `true` behind a proxy that ends TLS.
-    pub fn secure(self, secure: bool) -> Self {
-        self.map(|rules| rules.secure(secure))
-    }
-
-    /// Makes the cookie `Secure` also where a proxy says that the visitor came by https: see
-    /// [`Capture::trust_forwarded_proto`].
-    pub fn trust_forwarded_proto(self) -> Self {
-        self.map(Capture::trust_forwarded_proto)
-    }
-
-    /// Whether the cookie is hidden from scripts. Default off, because the browser SDK reads it.
-    pub fn http_only(self, http_only: bool) -> Self {
-        self.map(|rules| rules.http_only(http_only))
-    }
-
-    /// Keeps the click that is in the cookie when a second link is followed.
-    pub fn first_click_wins(self) -> Self {
-        self.map(Capture::first_click_wins)
-    }
-
-    /// How long a click is kept before a second link may overwrite it: see
-    /// [`Capture::overwrite_after`]. Default: a second link does so at once.
-    pub fn overwrite_after(self, time: Duration) -> Self {
-        self.map(|rules| rules.overwrite_after(time))
-    }
-
     /// Whether a page navigation is redirected to the same URL without the parameter, without
-    /// calling the handler. Default off.
+    /// calling the handler: see [`Capture::clean_url`]. Default off.
     pub fn clean_url(self, clean_url: bool) -> Self {
         self.map(|rules| rules.clean_url(clean_url))
     }
 
-    /// Counts `Sec-GPC: 1` for nothing: see [`Capture::ignore_global_privacy_control`].
-    pub fn ignore_global_privacy_control(self) -> Self {
-        self.map(Capture::ignore_global_privacy_control)
-    }
-
-    /// Signs what is captured: see [`Capture::signed_by`]. Give the same keys to
-    /// [`ClickIdMiddleware::signed_by`](crate::ClickIdMiddleware::signed_by).
-    #[cfg(feature = "signed")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
-    pub fn signed_by(self, keys: refport_core::signing::SigningKeys) -> Self {
-        self.map(|rules| rules.signed_by(keys))
+    /// Where the page's banner says that the visitor agrees: see [`Capture::agree_at`]. Default
+    /// nowhere.
+    pub fn agree_at(self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.map(|rules| rules.agree_at(path))
     }
 
     /// Asks `gate` whether the click may be stored and read; [`Consent`] says what follows from
@@ -223,12 +134,17 @@ impl CaptureMiddleware {
     /// });
     /// # let _ = middleware;
     /// ```
-    pub fn consent_async<F, Fut>(self, gate: F) -> ConsentMiddleware<F>
+    ///
+    /// The answer is also left in the request's extensions, as a [`Consent`].
+    pub fn consent_async<F, Fut>(self, gate: F) -> Self
     where
-        F: Fn(&ServiceRequest) -> Fut,
-        Fut: Future<Output = Consent>,
+        F: Fn(&ServiceRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Consent> + 'static,
     {
-        ConsentMiddleware::new(self.consent_from_extensions(), gate)
+        Self {
+            gate: Gate::Later(Arc::new(move |request| Box::pin(gate(request)))),
+            ..self
+        }
     }
 }
 
@@ -243,17 +159,17 @@ impl From<Capture> for CaptureMiddleware {
 
 impl<S, B> Transform<S, ServiceRequest> for CaptureMiddleware
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     type Response = ServiceResponse<EitherBody<B>>;
-    type Error = S::Error;
+    type Error = Error;
     type Transform = CaptureService<S>;
     type InitError = ();
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
         ready(Ok(CaptureService {
-            inner,
+            inner: Rc::new(inner),
             middleware: self.clone(),
         }))
     }
@@ -261,10 +177,20 @@ where
 
 /// The service of [`CaptureMiddleware`].
 #[doc(hidden)]
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CaptureService<S> {
-    inner: S,
+    /// A call that asks keeps it until the answer is there.
+    inner: Rc<S>,
     middleware: CaptureMiddleware,
+}
+
+impl<S> Clone for CaptureService<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Rc::clone(&self.inner),
+            middleware: self.middleware.clone(),
+        }
+    }
 }
 
 impl<S> CaptureService<S> {
@@ -272,17 +198,31 @@ impl<S> CaptureService<S> {
     fn passes(&self, request: &ServiceRequest) -> bool {
         let CaptureMiddleware { rules, gate } = &self.middleware;
         let headers = Headers(request.headers());
-        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), &headers)
+        matches!(gate, Gate::Nobody) && rules.passes(&landing(request, &headers))
+    }
+
+    /// The answer of a gate that takes its time, where there is one and it is to be asked.
+    fn ask(&self, request: &ServiceRequest) -> Option<Pin<Box<dyn Future<Output = Consent>>>> {
+        let CaptureMiddleware { rules, gate } = &self.middleware;
+        let Gate::Later(ask) = gate else { return None };
+        let headers = Headers(request.headers());
+        let asks = rules.asks_for_consent(&landing(request, &headers));
+        asks.then(|| ask(request))
     }
 
     fn decide(&self, request: &ServiceRequest) -> Option<Captured> {
         let CaptureMiddleware { rules, gate } = &self.middleware;
         let headers = Headers(request.headers());
         let landing = landing(request, &headers);
+        if Ext(request.extensions()).is_denied(rules.name()) {
+            // Somebody further out has said no, for this request: only what is answered here is.
+            let captured = rules.decide_with(&landing, || Consent::Denied);
+            return captured.filter(|captured| captured.status().is_some());
+        }
         match gate {
             Gate::Nobody => rules.decide(&landing),
             Gate::Ask(ask) => rules.decide_with(&landing, || ask(request)),
-            Gate::Extensions => rules.decide_with(&landing, || {
+            Gate::Later(_) | Gate::Extensions => rules.decide_with(&landing, || {
                 let answer = request.extensions().get::<Consent>().copied();
                 answer.unwrap_or_default()
             }),
@@ -290,75 +230,84 @@ impl<S> CaptureService<S> {
     }
 
     #[cold]
-    fn capture<B>(&self, request: ServiceRequest) -> CaptureFuture<S::Future, B>
+    fn capture<B>(&self, request: ServiceRequest) -> State<S, B>
     where
-        S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     {
         let Some(captured) = self.decide(&request) else {
-            return CaptureFuture::new(self.inner.call(request), None);
+            return self.inner(request, None);
         };
         let name = self.middleware.rules.name();
-        if is_denied(&request.extensions(), name) {
-            return CaptureFuture::new(self.inner.call(request), None);
-        }
         tracing::debug!(
             cookie = %name,
             withheld = captured.is_withheld(),
             stored = !captured.set_cookies().is_empty(),
+            answered = captured.status(),
             "click ID decided on"
         );
-        if captured.redirect().is_some() {
-            let response = request.into_response(answer::redirect(&captured));
-            return CaptureFuture::ready(response.map_into_right_body());
+        if let Some(own) = own_answer(&captured) {
+            let response = request.into_response(own).map_into_right_body();
+            return State::Ready {
+                response: Some(response),
+            };
         }
-        if captured.is_withheld() {
-            withhold(&mut request.extensions_mut(), name);
-        } else if let Some(id) = captured.click_id() {
-            insert(&mut request.extensions_mut(), name, id.clone());
+        Ext(request.extensions_mut()).leave(name, &captured);
+        self.inner(request, Some(Box::new(captured)))
+    }
+
+    fn inner<B>(&self, request: ServiceRequest, captured: Option<Box<Captured>>) -> State<S, B>
+    where
+        S: Service<ServiceRequest>,
+    {
+        State::Inner {
+            future: self.inner.call(request),
+            captured,
         }
-        CaptureFuture::new(self.inner.call(request), Some(Box::new(captured)))
     }
 }
 
 impl<S, B> Service<ServiceRequest> for CaptureService<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     type Response = ServiceResponse<EitherBody<B>>;
-    type Error = S::Error;
-    type Future = CaptureFuture<S::Future, B>;
+    type Error = Error;
+    type Future = CaptureFuture<S, B>;
 
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if self.passes(&request) {
-            CaptureFuture::new(self.inner.call(request), None)
+        let state = if self.passes(&request) {
+            self.inner(request, None)
+        } else if let Some(answer) = self.ask(&request) {
+            State::Asking {
+                answer,
+                held: Some((request, self.clone())),
+            }
         } else {
             self.capture(request)
-        }
+        };
+        state.into()
     }
 }
 
 fn landing<'a>(request: &'a ServiceRequest, headers: &'a Headers<'a>) -> Landing<'a, Headers<'a>> {
     let uri = request.uri();
     let https = request.app_config().secure() || uri.scheme() == Some(&Scheme::HTTPS);
-    Landing::new(request.method().as_str(), uri.path(), uri.query(), headers).https(https)
+    Landing::new(request.method().as_str(), uri.path(), uri.query(), headers)
+        .https(https)
+        .authority(uri.authority().map(Authority::as_str))
 }
 
-/// actix's headers, as the rules look at them.
-struct Headers<'a>(&'a HeaderMap);
-
-impl RequestHeaders for Headers<'_> {
-    fn first(&self, name: &'static str) -> Option<&[u8]> {
-        self.0.get(name).map(AsRef::as_ref)
+/// What is answered in place of the handler, if anything is.
+fn own_answer(captured: &Captured) -> Option<HttpResponse> {
+    let status = StatusCode::from_u16(captured.status()?);
+    let mut response = HttpResponse::build(status.expect("the rules answer by known statuses"));
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(location) = captured.redirect() {
+        response.insert_header((LOCATION, location));
     }
-
-    fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.get_all(COOKIE).map(AsRef::as_ref)
-    }
-
-    fn global_privacy_control(&self) -> bool {
-        static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-        self.0.get(&SEC_GPC).is_some_and(|value| value == "1")
-    }
+    let mut response = response.finish();
+    captured.write(&mut Answer(response.headers_mut()));
+    Some(response)
 }
