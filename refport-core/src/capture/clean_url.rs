@@ -1,5 +1,7 @@
 //! The landing URL without the click.
 
+use super::url_id;
+
 /// The URL without the parameter `param`, every other byte of it kept. `None` where no safe
 /// address can be given: a path that begins with two slashes would lead to another host.
 pub(super) fn without_param(path: &str, query: &str, param: &str) -> Option<String> {
@@ -8,12 +10,10 @@ pub(super) fn without_param(path: &str, query: &str, param: &str) -> Option<Stri
     if !path.starts_with('/') || path[1..].starts_with(['/', '\\']) || odd(path) || odd(query) {
         return None;
     }
-    let is_ours = |pair: &&str| {
-        form_urlencoded::parse(pair.as_bytes())
-            .next()
-            .is_some_and(|(name, _)| name == param)
-    };
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
+    let pairs = query.split('&');
+    let rest: Vec<_> = pairs
+        .filter_map(|pair| url_id::without(pair, param))
+        .collect();
     Some(if rest.is_empty() {
         path.to_owned()
     } else {
@@ -36,6 +36,10 @@ mod tests {
         assert_eq!(
             clean("/", "refp%5Fid=clk_1&refp_id=&a=refp_id").as_deref(),
             Some("/?a=refp_id")
+        );
+        assert_eq!(
+            clean("/", "a=m?refp_id=clk_1&amp;refp_id=clk_2&b").as_deref(),
+            Some("/?a=m&b")
         );
     }
 

@@ -1,6 +1,6 @@
 //! What is done about one request.
 
-use super::{Capture, Landing, RequestHeaders, clean_url, rules::Secure, set_cookie};
+use super::{Capture, Landing, RequestHeaders, clean_url, rules::Secure, set_cookie, url_id};
 use crate::{ClickId, consent::Consent};
 
 impl Capture {
@@ -69,13 +69,11 @@ impl Capture {
         if !self.may_carry(query) || landing.method != "GET" || landing.is_speculative() {
             return None;
         }
-        form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, _)| *name == self.param)
-            .find_map(|(_, value)| ClickId::from_bytes(value.as_bytes()).ok())
+        url_id::find(query, &self.param, self.id_prefix.as_deref())
     }
 
     /// Whether the parameter may be there: its first letter begins a pair, or an escape does,
-    /// which may stand for that letter.
+    /// which may stand for that letter, or what may be the rest of an `&amp;` or `&#038;`.
     fn may_carry(&self, query: &str) -> bool {
         let first = match self.param.as_bytes() {
             [first, ..] if first.is_ascii_graphic() => *first,
@@ -83,8 +81,10 @@ impl Capture {
         };
         let mut pairs = query.as_bytes();
         loop {
-            if matches!(pairs, [byte, ..] if *byte == first || *byte == b'%') {
-                return true;
+            match pairs {
+                [b'%' | b'#', ..] | [b'a', b'm' | b'%', ..] => return true,
+                [byte, ..] if *byte == first => return true,
+                _ => {}
             }
             match next_pair(pairs) {
                 Some(next) => pairs = next,
@@ -180,15 +180,17 @@ impl Capture {
     }
 }
 
-/// The query after the first pair.
+/// The query after the first pair. Also a second `?` and a `;` may end one: see [`url_id`].
 #[inline]
 fn next_pair(query: &[u8]) -> Option<&[u8]> {
     // So short that `memchr` would not have set out.
     const SHORT: usize = 32;
     let end = if query.len() < SHORT {
-        query.iter().position(|&byte| byte == b'&')?
+        query
+            .iter()
+            .position(|byte| matches!(byte, b'&' | b'?' | b';'))?
     } else {
-        memchr::memchr(b'&', query)?
+        memchr::memchr3(b'&', b'?', b';', query)?
     };
     Some(&query[end + 1..])
 }
@@ -271,7 +273,13 @@ mod tests {
         ] {
             assert!(passes(&rules, query, &[]), "{query:?}");
         }
-        for query in ["refp_id=clk_1", "page=2&refp_id=clk_1", "%72efp_id=clk_1"] {
+        for query in [
+            "refp_id=clk_1",
+            "page=2&refp_id=clk_1",
+            "%72efp_id=clk_1",
+            "page=2?refp_id=clk_1",
+            "page=2&amp;refp_id=clk_1",
+        ] {
             assert!(!passes(&rules, Some(query), &[]), "{query}");
         }
         let long_first = format!("{long}&refp_id=clk_1");
@@ -290,7 +298,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_click_passes_unseen(
-            query in "([rx%+72&=é ]|refp|_id|%72|%E9){0,24}",
+            query in "([rx%+72&=é ?;#]|refp|_id|%72|%E9|amp|%6D|%3B|038|refp_id=1){0,24}",
             param in "refp_id|r|x|é| r|%72|[+]x|",
         ) {
             let rules = Capture::new().param(param);

@@ -30,12 +30,13 @@ mod set_cookie;
 mod shared_cache;
 #[cfg(test)]
 mod tests;
+mod url_id;
 
 pub use self::{
     decide::Captured,
     domain::ParseDomainError,
     landing::{Landing, RequestHeaders},
-    rules::{Capture, ParsePathError},
+    rules::{Capture, ParseIdPrefixError, ParsePathError},
     set_cookie::SameSite,
     shared_cache::{SHARED_CACHE_HEADERS, private_cache_control},
 };

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{ParseDomainError, SameSite, domain};
+use super::{ParseDomainError, SameSite, domain, url_id};
 use crate::CookieName;
 #[cfg(feature = "signed")]
 use crate::signing::SigningKeys;
@@ -17,6 +17,7 @@ use crate::signing::SigningKeys;
 /// | setting | default | |
 /// |---|---|---|
 /// | [`param`](Self::param) | `refp_id` | the parameter of the landing URL |
+/// | [`id_prefix`](Self::id_prefix) | none | how the IDs of the parameter begin |
 /// | [`cookie_name`](Self::cookie_name) | `refp_id` | the cookie |
 /// | [`max_age`](Self::max_age) | 90 days | how long the browser keeps it |
 /// | [`path`](Self::path), [`domain`](Self::domain) | `/`, none | where the browser sends it |
@@ -28,10 +29,19 @@ use crate::signing::SigningKeys;
 /// | [`clean_url`](Self::clean_url) | off | whether the parameter is taken off by a redirect |
 /// | [`ignore_global_privacy_control`](Self::ignore_global_privacy_control) | off | whether `Sec-GPC: 1` counts for nothing |
 /// | `signed_by` (feature `signed`) | none | whether IDs are told apart that the site did not capture |
+///
+/// # IDs on the URL
+///
+/// Blanks around a value are taken off, and it is cut at the first character that is in no ID of
+/// Refport, Partli or `refport-server`: all but letters, digits and `* + - . : @ _ ~` of ASCII. Then
+/// dots and colons at its end go. Nothing, or a word that programs write for nothing (`undefined`,
+/// `null`, `click_id`), is no click. Where the parameter has no ID, the first one counts that
+/// follows on a second `?`, a `;`, or the rest of an HTML escape, as in `a=1&amp;refp_id=clk_1`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Capture {
     pub(super) param: Cow<'static, str>,
+    pub(super) id_prefix: Option<Cow<'static, str>>,
     pub(super) cookie_name: CookieName,
     pub(super) max_age: Duration,
     pub(super) path: Cow<'static, str>,
@@ -69,6 +79,7 @@ impl Capture {
     pub const fn new() -> Self {
         Self {
             param: Cow::Borrowed("refp_id"),
+            id_prefix: None,
             cookie_name: CookieName::REFPORT,
             max_age: Self::DEFAULT_MAX_AGE,
             path: Cow::Borrowed("/"),
@@ -89,6 +100,28 @@ impl Capture {
     pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = param.into();
         self
+    }
+
+    /// How the IDs on the URL begin: after `prefix` come one or more letters and digits, and
+    /// nothing else, or it is no click. Default none: any ID is one.
+    ///
+    /// For a site whose links are all from a server of its own: `refport-server` makes IDs with
+    /// `clk_`. Cookies are read whatever they begin with.
+    ///
+    /// # Errors
+    ///
+    /// When no ID can begin so: `prefix` has a byte that is [cut from the URL](Self#ids-on-the-url),
+    /// or 128 bytes or more.
+    pub fn id_prefix(
+        mut self,
+        prefix: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, ParseIdPrefixError> {
+        let prefix = prefix.into();
+        if !url_id::is_prefix(&prefix) {
+            return Err(ParseIdPrefixError(()));
+        }
+        self.id_prefix = Some(prefix);
+        Ok(self)
     }
 
     /// The cookie to write. Default [`CookieName::REFPORT`].
@@ -232,6 +265,11 @@ impl Capture {
         &self.cookie_name
     }
 }
+
+/// Text with which no ID on a URL begins.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no click ID begins so: use letters, digits, `-` and `_`, as in `clk_`")]
+pub struct ParseIdPrefixError(());
 
 /// Text that cannot be a cookie's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
