@@ -38,5 +38,5 @@ pub use self::{
     landing::{Landing, RequestHeaders},
     rules::{Capture, ParseIdPrefixError, ParsePathError},
     set_cookie::SameSite,
-    shared_cache::{SHARED_CACHE_HEADERS, private_cache_control},
+    shared_cache::{is_shared_cache_header, private_cache_control},
 };

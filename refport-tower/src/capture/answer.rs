@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, LOCATION, SET_COOKIE},
 };
-use refport_core::capture::{Captured, SHARED_CACHE_HEADERS, private_cache_control};
+use refport_core::capture::{Captured, is_shared_cache_header, private_cache_control};
 
 /// Writes each cookie once, and keeps the answer out of shared caches.
 pub(crate) fn write(headers: &mut HeaderMap, captured: &Captured) {
@@ -35,7 +35,10 @@ pub(crate) fn write(headers: &mut HeaderMap, captured: &Captured) {
             private.unwrap_or(HeaderValue::from_static("private")),
         );
     }
-    for name in SHARED_CACHE_HEADERS {
+    let shared = headers
+        .keys()
+        .filter(|name| is_shared_cache_header(name.as_str()));
+    for name in shared.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
 }

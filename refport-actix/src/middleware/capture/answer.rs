@@ -2,9 +2,9 @@
 
 use actix_web::{
     HttpResponse,
-    http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE},
+    http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, SET_COOKIE},
 };
-use refport_core::capture::{Captured, SHARED_CACHE_HEADERS, private_cache_control};
+use refport_core::capture::{Captured, is_shared_cache_header, private_cache_control};
 
 /// Writes each cookie once, and keeps the answer out of shared caches.
 pub(super) fn write(headers: &mut HeaderMap, captured: &Captured) {
@@ -29,8 +29,11 @@ pub(super) fn write(headers: &mut HeaderMap, captured: &Captured) {
             private.unwrap_or(HeaderValue::from_static("private")),
         );
     }
-    for name in SHARED_CACHE_HEADERS {
-        headers.remove(HeaderName::from_static(name));
+    let shared = headers
+        .keys()
+        .filter(|name| is_shared_cache_header(name.as_str()));
+    for name in shared.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
     }
 }
 
