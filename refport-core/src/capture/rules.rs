@@ -159,9 +159,9 @@ impl Capture {
     /// # Errors
     ///
     /// When `domain` is not a host name (letters, digits, `-` and dots; a leading dot is allowed),
-    /// or is a public suffix such as `co.uk` or `github.io`: browsers refuse such a cookie without
-    /// a word. Suffixes are those of the [list](https://publicsuffix.org) that the crate was built
-    /// with.
+    /// has one label, or is an address: browsers refuse such a cookie without a word. So they do
+    /// for a public suffix such as `co.uk` or `github.io`, which the feature `public-suffix` finds
+    /// in the [list](https://publicsuffix.org) as it was when the crate was built.
     pub fn domain(mut self, domain: &str) -> Result<Self, ParseDomainError> {
         domain::check(domain)?;
         self.domain = Some(domain.to_owned());

@@ -99,7 +99,8 @@ impl CaptureLayer {
     ///
     /// # Errors
     ///
-    /// When `domain` is not a host name, or is a public suffix such as `co.uk`.
+    /// When `domain` is not a host name of two labels or more. With the feature `public-suffix`
+    /// also when it is a public suffix such as `co.uk`.
     pub fn domain(self, domain: &str) -> Result<Self, ParseDomainError> {
         self.try_map(|rules| rules.domain(domain))
     }
