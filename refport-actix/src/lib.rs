@@ -15,6 +15,8 @@ pub mod guard;
 mod middleware;
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 mod queued;
+#[cfg(feature = "signed")]
+mod signed;
 #[cfg(feature = "client")]
 mod track;
 
@@ -30,6 +32,9 @@ pub use self::{
     ext::ClickIdExt,
     middleware::{CaptureMiddleware, ClickIdMiddleware, ConsentMiddleware},
 };
+#[cfg(feature = "signed")]
+#[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+pub use self::{error::SignedClickIdError, signed::SignedClickId};
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{error::TrackError, track::Track};

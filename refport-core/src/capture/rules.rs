@@ -249,7 +249,8 @@ impl Capture {
     /// Signs what is captured, so that an ID that the site did not itself capture is told apart.
     ///
     /// The click's cookie stays as it is, for the browser SDK to read. The signature stands in a
-    /// second cookie, by the name of the first and `_sig`. An ID without a signature that holds
+    /// second cookie, by the name of the first and `_sig`, and lives by
+    /// [`SigningKeys::max_age`]. An ID without a signature that holds
     /// is no first click, and is not protected by [`overwrite_after`](Self::overwrite_after).
     /// Give the same keys to the layer that reads.
     #[cfg(feature = "signed")]
