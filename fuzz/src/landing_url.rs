@@ -55,7 +55,7 @@ impl<'a> Visit<'a> {
 ///
 /// The click is the one that a slow reader finds, the cookie written is one clean line and reads
 /// back as the same ID, and the redirect stays on this host, keeps every other parameter byte for
-/// byte, and leads to no second one.
+/// byte where none is damaged, and leads to no second one.
 pub fn landing_url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -136,8 +136,11 @@ fn clean_url(visit: &Visit<'_>) {
     assert!(stays_here(redirect));
     let next = Visit::new(redirect, HeaderValue::from_static(""));
     let mut rest = visit.pairs();
-    rest.retain(|pair| !is_ours(pair));
-    assert_eq!((next.path, next.pairs()), (visit.path, rest));
+    assert_eq!(next.path, visit.path);
+    if rest.iter().all(|pair| !pair.contains(['?', ';'])) {
+        rest.retain(|pair| !is_ours(pair));
+        assert_eq!(next.pairs(), rest);
+    }
     assert!(decide(&rules, &next, false).is_none(), "and only once");
 }
 
@@ -153,35 +156,37 @@ fn stays_here(url: &str) -> bool {
     url.starts_with('/') && slashes == 1
 }
 
-/// The click ID in a query, spelled out slowly: that of the parameter, or else one behind an
-/// ampersand that was written for HTML.
+/// The click ID in a query, spelled out slowly: by the parameter, or else by a damaged one.
 fn slow_click_id(query: &str) -> Option<ClickId> {
-    let by_name = |names: &[&str]| first_of(query, names);
-    by_name(&NAMES[..1]).or_else(|| by_name(&NAMES))
+    let plain = query.split('&').filter(|pair| name(pair) == "refp_id");
+    let damaged = query.split(['&', '?', ';']).filter(|part| is_ours(part));
+    plain.chain(damaged).find_map(slow_value)
 }
 
-const NAMES: [&str; 3] = ["refp_id", "amp;refp_id", "#038;refp_id"];
+/// The ID that a pair's value begins with.
+fn slow_value(pair: &str) -> Option<ClickId> {
+    let value = form_decode(pair.split_once('=').map_or("", |(_, value)| value));
+    let may_stay = |it: &char| it.is_ascii_alphanumeric() || "*+-.:@_~".contains(*it);
+    let mut id: String = value.trim().chars().take_while(may_stay).collect();
+    while id.ends_with(['.', ':']) {
+        id.pop();
+    }
+    let words = "undefined null nan none true false click_id clickid object";
+    let is_word = words.split(' ').any(|word| word == id.to_lowercase());
+    (!is_word && is_click_id(id.as_bytes())).then(|| id.parse().expect("checked"))
+}
 
-fn first_of(query: &str, names: &[&str]) -> Option<ClickId> {
-    query
-        .split('&')
-        .filter(|pair| is_one_of(pair, names))
-        .map(|pair| form_decode(pair.split_once('=').map_or("", |(_, value)| value)))
-        .find(|value| is_click_id(value))
-        .map(|value| ClickId::from_bytes(&value).expect("checked"))
+fn name(pair: &str) -> String {
+    form_decode(pair.split('=').next().unwrap_or_default())
 }
 
 fn is_ours(pair: &str) -> bool {
-    is_one_of(pair, &NAMES)
-}
-
-fn is_one_of(pair: &str, names: &[&str]) -> bool {
-    let name = form_decode(pair.split('=').next().unwrap_or_default());
-    names.iter().any(|known| name == known.as_bytes())
+    ["refp_id", "amp;refp_id", "#038;refp_id"].contains(&&*name(pair))
 }
 
 /// `application/x-www-form-urlencoded`: a plus is a blank, then escapes are undone.
-fn form_decode(text: &str) -> Vec<u8> {
+fn form_decode(text: &str) -> String {
     let text = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&text).collect()
+    let decoded = percent_encoding::percent_decode_str(&text);
+    decoded.decode_utf8_lossy().into_owned()
 }

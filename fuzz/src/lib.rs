@@ -9,7 +9,10 @@ mod click_id;
 mod cookie_header;
 mod landing_url;
 #[path = "../../refport-core/src/cookie/scan.rs"]
-#[allow(dead_code, reason = "the reader's own, in both its ways")]
+#[allow(
+    dead_code,
+    reason = "the reader's own, of which its name is not asked here"
+)]
 mod scan;
 
 pub use self::{

@@ -57,6 +57,51 @@ impl ResponseError for TrackError {
     }
 }
 
+/// Why there is no [`SignedClickId`](crate::SignedClickId).
+#[cfg(feature = "signed")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignedClickIdError {
+    /// The visitor has no click ID, or none with a signature that holds. Answers 400.
+    Missing,
+    /// The application's data has no keys to check by. Answers 500.
+    NotSetUp,
+}
+
+#[cfg(feature = "signed")]
+impl fmt::Display for SignedClickIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "the request carries no click ID that this site has signed",
+            Self::NotSetUp => {
+                "no signing keys in the application's data: \
+                 add `.app_data(web::Data::new(keys))` to the `App`"
+            }
+        })
+    }
+}
+
+#[cfg(feature = "signed")]
+impl std::error::Error for SignedClickIdError {}
+
+#[cfg(feature = "signed")]
+impl ResponseError for SignedClickIdError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Missing => StatusCode::BAD_REQUEST,
+            Self::NotSetUp => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let code = match self {
+            Self::Missing => "CLICK_ID_MISSING",
+            Self::NotSetUp => "SIGNING_NOT_SET_UP",
+        };
+        json(self.status_code(), code, self)
+    }
+}
+
 /// The envelope of Refport's own errors.
 fn json(status: StatusCode, code: &'static str, error: &dyn fmt::Display) -> HttpResponse {
     #[derive(Serialize)]

@@ -16,6 +16,8 @@ mod middleware;
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 mod queued;
 mod request;
+#[cfg(feature = "signed")]
+mod signed;
 #[cfg(feature = "client")]
 mod track;
 
@@ -29,6 +31,9 @@ pub use self::{
     ext::ClickIdExt,
     middleware::{CaptureMiddleware, ClickIdMiddleware},
 };
+#[cfg(feature = "signed")]
+#[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+pub use self::{error::SignedClickIdError, signed::SignedClickId};
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{error::TrackError, track::Track};

@@ -12,9 +12,14 @@ mod click_ids;
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 mod queued;
 mod rejection;
+#[cfg(feature = "signed")]
+mod signed;
 #[cfg(feature = "client")]
 mod track;
 
+#[cfg(feature = "signed")]
+#[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
+pub use self::signed::SignedClickId;
 pub use self::{
     clear::ClearClickId, click_id::ClickId, click_ids::ClickIds, rejection::ClickIdRejection,
 };

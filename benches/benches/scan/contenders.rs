@@ -20,7 +20,7 @@ use refport_core::ClickId;
 use tower::{Service, service_fn};
 use tower_cookies::{CookieManager, Cookies};
 
-use super::{cases::Case, scan::Scanner};
+use super::cases::Case;
 
 const NAME: &str = "refp_id";
 
@@ -35,18 +35,16 @@ pub(super) const NOTHING: &str = "nothing";
 pub(super) const LOOKUP: &str = "lookup";
 pub(super) const MEMCHR: &str = "lookup + memchr";
 pub(super) const REFPORT: &str = "refport";
-pub(super) const PORTABLE: &str = "refport, portable";
 pub(super) const SPLIT_PARSE: &str = "split_parse";
 pub(super) const SPLIT_PARSE_ENCODED: &str = "split_parse_encoded";
 /// Who makes a map of all cookies.
 pub(super) const JARS: [&str; 4] = ["biscotti", "actix-web", "tower-cookies", "axum-extra"];
 
-pub(super) const ALL: [Contender; 11] = [
+pub(super) const ALL: [Contender; 10] = [
     Contender::new(NOTHING, |_| None),
     Contender::new(LOOKUP, lookup),
     Contender::new(MEMCHR, memchr_pass),
     Contender::new(REFPORT, |case| ClickId::from_headers(&case.headers)),
-    Contender::new(PORTABLE, portable),
     Contender::new(SPLIT_PARSE, split_parse),
     Contender::new(SPLIT_PARSE_ENCODED, split_parse_encoded),
     Contender::new(JARS[0], biscotti),
@@ -85,11 +83,6 @@ fn memchr_pass(case: &Case) -> Option<ClickId> {
         black_box(memchr(MISSING, field));
     }
     None
-}
-
-fn portable(case: &Case) -> Option<ClickId> {
-    static SCANNER: LazyLock<Scanner> = LazyLock::new(|| Scanner::portable(NAME));
-    fields(case).find_map(|field| SCANNER.first(field, |value| ClickId::from_bytes(value).ok()))
 }
 
 fn split_parse(case: &Case) -> Option<ClickId> {

@@ -9,9 +9,6 @@ mod contenders;
 mod figures;
 mod rows;
 mod runs;
-#[path = "../../../refport-core/src/cookie/scan.rs"]
-#[allow(dead_code, reason = "one of its two ways")]
-mod scan;
 
 use std::{env, process::ExitCode};
 

@@ -16,7 +16,6 @@ use refport_actix::{
     Capture, CaptureMiddleware, ClickIdExt, ClickIdMiddleware, Consent, CookieName,
     GlobalPrivacyControl,
     guard::{has_click_id, no_click_id},
-    refport_core::consent::{COOKIEBOT_COOKIE, Cookiebot, TcString},
 };
 
 use crate::{Answer, NO_COOKIES, echo, get, optional, send, through};
@@ -204,48 +203,6 @@ async fn global_privacy_control_is_honoured_unless_told_otherwise() {
     assert_eq!(answer.body, "clk_new|-");
     let answer = send(&weighing, private(landing, NO_COOKIES).to_request()).await;
     assert_eq!(answer.body, "-|-");
-}
-
-#[actix_web::test]
-async fn consent_platforms_are_asked_by_their_cookies() {
-    let cookiebot = CaptureMiddleware::new().consent(|request| {
-        let choice = request.cookie_value(COOKIEBOT_COOKIE);
-        let choice = choice.and_then(|choice| choice.parse::<Cookiebot>().ok());
-        choice.map_or(Consent::Unknown, Cookiebot::marketing)
-    });
-    let tcf = CaptureMiddleware::new().consent(|request| {
-        let tc = request.cookie_value("euconsent-v2");
-        let tc = tc.and_then(|tc| tc.parse::<TcString>().ok());
-        tc.map_or(Consent::Unknown, |tc| tc.purpose(1))
-    });
-    let app = test::init_service(echo().wrap(cookiebot)).await;
-    for (cookie, stored, seen) in [
-        (
-            "CookieConsent={stamp:%27x%27%2Cmarketing:true}",
-            1,
-            "clk_new|-",
-        ),
-        ("CookieConsent={stamp:%27x%27%2Cmarketing:false}", 0, "-|-"),
-        ("CookieConsent=what", 0, "clk_new|-"),
-    ] {
-        let answer = send(&app, get("/?refp_id=clk_new", &[cookie]).to_request()).await;
-        assert_eq!(answer.set_cookies().len(), stored, "{cookie}");
-        assert_eq!(answer.body, seen, "{cookie}");
-    }
-    let app = test::init_service(echo().wrap(tcf)).await;
-    for (cookie, stored, seen) in [
-        (
-            "euconsent-v2=CAAAAAAAAAAAAAAAAAAAAAAAAP___w",
-            1,
-            "clk_new|-",
-        ),
-        ("euconsent-v2=CAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0, "-|-"),
-        ("euconsent-v2=", 0, "clk_new|-"),
-    ] {
-        let answer = send(&app, get("/?refp_id=clk_new", &[cookie]).to_request()).await;
-        assert_eq!(answer.set_cookies().len(), stored, "{cookie}");
-        assert_eq!(answer.body, seen, "{cookie}");
-    }
 }
 
 #[actix_web::test]

@@ -19,6 +19,8 @@ mod queued;
 mod recorder;
 #[cfg(feature = "signed")]
 mod signed;
+#[cfg(feature = "signed")]
+mod signed_extractor;
 
 use std::net::SocketAddr;
 

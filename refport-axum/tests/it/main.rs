@@ -11,3 +11,5 @@ mod connections;
 mod queued;
 #[cfg(feature = "client")]
 mod recorder;
+#[cfg(feature = "signed")]
+mod signed;

@@ -5,7 +5,7 @@ use http::{
     header::{CACHE_CONTROL, SET_COOKIE},
 };
 
-use super::{Captured, SHARED_CACHE_HEADERS, private_cache_control};
+use super::{Captured, is_shared_cache_header, private_cache_control};
 
 /// An answer's headers, of whatever framework: what [`Captured::write`] needs of them.
 ///
@@ -47,7 +47,7 @@ impl Captured {
                 said.push(value.to_owned());
             }
             let is_ours = name == SET_COOKIE.as_str() && self.replaces(value);
-            !is_ours && !SHARED_CACHE_HEADERS.contains(&name)
+            !is_ours && !is_shared_cache_header(name)
         });
         for cookie in self.set_cookies() {
             headers.append(SET_COOKIE.as_str(), cookie);

@@ -1,5 +1,7 @@
 //! The landing URL without the click.
 
+use super::url_id;
+
 /// The address of a page on this host, without the parameter `param` where one is given, every
 /// other byte of it kept. `None` where no safe address can be given: a path that begins with two
 /// slashes would lead to another host.
@@ -15,30 +17,19 @@ pub(super) fn address(path: &str, query: Option<&str>, param: Option<&str>) -> O
     if odd(query) {
         return None;
     }
-    let is_kept = |pair: &&str| {
-        let mut names = form_urlencoded::parse(pair.as_bytes()).map(|(name, _)| name);
-        !matches!((names.next(), param), (Some(name), Some(param)) if is_param(&name, param))
+    let Some(param) = param else {
+        return Some(format!("{path}?{query}"));
     };
-    let rest: Vec<&str> = query.split('&').filter(is_kept).collect();
+    let pairs = query.split('&');
+    let rest: Vec<_> = pairs
+        .filter_map(|pair| url_id::without(pair, param))
+        .collect();
     Some(if rest.is_empty() {
         path.to_owned()
     } else {
         format!("{path}?{}", rest.join("&"))
     })
 }
-
-/// Whether a parameter of this name is `param`, also where the `&` before it was written for HTML
-/// and taken for the URL: `&amp;refp_id=…`, `&#038;refp_id=…`.
-pub(super) fn is_param(name: &str, param: &str) -> bool {
-    name == param
-        || name
-            .strip_prefix(ESCAPED[0])
-            .or(name.strip_prefix(ESCAPED[1]))
-            == Some(param)
-}
-
-/// What is left of an ampersand that was written for HTML.
-pub(super) const ESCAPED: [&str; 2] = ["amp;", "#038;"];
 
 #[cfg(test)]
 mod tests {
@@ -62,6 +53,10 @@ mod tests {
         assert_eq!(
             clean("/", "refp%5Fid=clk_1&refp_id=&a=refp_id").as_deref(),
             Some("/?a=refp_id")
+        );
+        assert_eq!(
+            clean("/", "a=m?refp_id=clk_1&amp;refp_id=clk_2&b").as_deref(),
+            Some("/?a=m&b")
         );
     }
 

@@ -3,8 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::{
-    Capture, Captured, GlobalPrivacyControl, Landing, RequestHeaders,
-    clean_url::{self, ESCAPED, is_param},
+    Capture, Captured, GlobalPrivacyControl, Landing, RequestHeaders, clean_url, url_id,
     withheld::count,
 };
 use crate::{ClickId, consent::Consent, extensions::click_ids};
@@ -89,29 +88,23 @@ impl Capture {
         self.click_in(query)
     }
 
-    /// The first valid ID of the parameter, or else of one behind an ampersand in HTML.
+    /// The first ID of the parameter, or else of a damaged one.
     pub(super) fn click_in(&self, query: &str) -> Option<ClickId> {
-        let first = |is_ours: &dyn Fn(&str) -> bool| {
-            form_urlencoded::parse(query.as_bytes())
-                .filter(|(name, _)| is_ours(name))
-                .find_map(|(_, value)| ClickId::from_bytes(value.as_bytes()).ok())
-        };
-        first(&|name| name == self.param).or_else(|| first(&|name| is_param(name, &self.param)))
+        url_id::find(query, &self.param, self.id_prefix.as_deref())
     }
 
     /// Whether the parameter may be there: its first letter begins a pair, or an escape does,
-    /// which may stand for that letter, or what is left of an ampersand in HTML.
+    /// which may stand for that letter, or what may be the rest of an `&amp;` or `&#038;`.
     fn may_carry(&self, query: &str) -> bool {
         let first = match self.param.as_bytes() {
             [first, ..] if first.is_ascii_graphic() => *first,
             _ => return true,
         };
-        let [html, _] = ESCAPED.map(str::as_bytes);
         let mut pairs = query.as_bytes();
         loop {
             match pairs {
-                [byte, ..] if *byte == first || *byte == b'%' || *byte == b'#' => return true,
-                [b'a', ..] if pairs.starts_with(&html[..html.len() - 1]) => return true,
+                [b'%' | b'#', ..] | [b'a', b'm' | b'%', ..] => return true,
+                [byte, ..] if *byte == first => return true,
                 _ => {}
             }
             match next_pair(pairs) {
@@ -232,15 +225,17 @@ impl Capture {
     }
 }
 
-/// The query after the first pair.
+/// The query after the first pair. Also a second `?` and a `;` may end one: see [`url_id`].
 #[inline]
 fn next_pair(query: &[u8]) -> Option<&[u8]> {
     // So short that `memchr` would not have set out.
     const SHORT: usize = 32;
     let end = if query.len() < SHORT {
-        query.iter().position(|&byte| byte == b'&')?
+        query
+            .iter()
+            .position(|byte| matches!(byte, b'&' | b'?' | b';'))?
     } else {
-        memchr::memchr(b'&', query)?
+        memchr::memchr3(b'&', b'?', b';', query)?
     };
     Some(&query[end + 1..])
 }
@@ -280,6 +275,7 @@ mod tests {
             "page=2&amp;refp_id=clk_1",
             "page=2&amp%3Brefp_id=clk_1",
             "page=2&%23038;refp_id=clk_1",
+            "page=2?refp_id=clk_1",
         ] {
             assert!(!passes(&rules, Some(query), &[]), "{query}");
         }
@@ -308,7 +304,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_click_passes_unseen(
-            query in "([rx%+72&=é ]|refp|_id|%72|%E9|amp;|#038;|%61mp;){0,24}",
+            query in "([rx%+72&=é ?;#]|refp|_id|%72|%E9|amp;|#038;|%61mp;|%6D|%3B|refp_id=1){0,24}",
             param in "refp_id|r|x|é| r|%72|[+]x|",
         ) {
             let rules = Capture::new().param(param);

@@ -11,6 +11,8 @@ enum Problem {
         "cookie path is not one: begin with `/` and use visible ASCII without `;`, as in `/shop`"
     )]
     Path,
+    #[error("no click ID begins so: use letters, digits, `-` and `_`, as in `clk_`")]
+    IdPrefix,
     #[error(transparent)]
     Domain(ParseDomainError),
     #[error("browsers drop a cookie named `{name}` unless it has {wants}")]
@@ -20,6 +22,10 @@ enum Problem {
 impl CaptureError {
     pub(super) const fn path() -> Self {
         Self(Problem::Path)
+    }
+
+    pub(super) const fn id_prefix() -> Self {
+        Self(Problem::IdPrefix)
     }
 
     pub(super) fn name(name: &str, wants: &'static str) -> Self {

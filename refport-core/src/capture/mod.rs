@@ -41,6 +41,7 @@ mod shared_cache;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod url_id;
 mod withheld;
 
 pub use self::{
@@ -50,6 +51,6 @@ pub use self::{
     landing::{Landing, RequestHeaders, is_speculative},
     rules::Capture,
     set_cookie::SameSite,
-    shared_cache::{SHARED_CACHE_HEADERS, private_cache_control},
+    shared_cache::{is_shared_cache_header, private_cache_control},
     withheld::{GlobalPrivacyControl, Withheld},
 };

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::{
-    CaptureError, GlobalPrivacyControl, SameSite, Withheld, domain, prefix::Prefix,
+    CaptureError, GlobalPrivacyControl, SameSite, Withheld, domain, prefix::Prefix, url_id,
     withheld::Counters,
 };
 use crate::CookieName;
@@ -22,6 +22,7 @@ use crate::signing::SigningKeys;
 /// | setting | default | |
 /// |---|---|---|
 /// | [`param`](Self::param) | `refp_id` | the parameter of the landing URL |
+/// | [`id_prefix`](Self::id_prefix) | none | how the IDs of the parameter begin |
 /// | [`cookie_name`](Self::cookie_name) | `refp_id` | the cookie |
 /// | [`max_age`](Self::max_age) | 90 days | how long the browser keeps it |
 /// | [`path`](Self::path), [`domain`](Self::domain) | `/`, none | where the browser sends it |
@@ -38,10 +39,19 @@ use crate::signing::SigningKeys;
 /// | `signed_by` (feature `signed`) | none | whether IDs are told apart that the site did not capture |
 ///
 /// Clones count together what was [withheld](Self::withheld).
+///
+/// # IDs on the URL
+///
+/// Blanks around a value are taken off, and it is cut at the first character that is in no ID of
+/// Refport, Partli or `refport-server`: all but letters, digits and `* + - . : @ _ ~` of ASCII. Then
+/// dots and colons at its end go. Nothing, or a word that programs write for nothing (`undefined`,
+/// `null`, `click_id`), is no click. Where the parameter has no ID, the first one counts that
+/// follows on a second `?`, a `;`, or the rest of an HTML escape, as in `a=1&amp;refp_id=clk_1`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Capture {
     pub(super) param: Cow<'static, str>,
+    pub(super) id_prefix: Option<Cow<'static, str>>,
     pub(super) cookie_name: CookieName,
     pub(super) max_age: Duration,
     pub(super) path: Cow<'static, str>,
@@ -77,6 +87,7 @@ impl Capture {
     pub fn new() -> Self {
         Self {
             param: Cow::Borrowed("refp_id"),
+            id_prefix: None,
             cookie_name: CookieName::REFPORT,
             max_age: Self::DEFAULT_MAX_AGE,
             path: Cow::Borrowed("/"),
@@ -103,6 +114,25 @@ impl Capture {
     pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = param.into();
         self
+    }
+
+    /// How the IDs on the URL begin: after `prefix` come one or more letters and digits, and
+    /// nothing else, or it is no click. Default none: any ID is one.
+    ///
+    /// For a site whose links are all from a server of its own: `refport-server` makes IDs with
+    /// `clk_`. Cookies are read whatever they begin with.
+    ///
+    /// # Errors
+    ///
+    /// When no ID can begin so: `prefix` has a byte that is [cut from the URL](Self#ids-on-the-url),
+    /// or 128 bytes or more.
+    pub fn id_prefix(mut self, prefix: impl Into<Cow<'static, str>>) -> Result<Self, CaptureError> {
+        let prefix = prefix.into();
+        if !url_id::is_prefix(&prefix) {
+            return Err(CaptureError::id_prefix());
+        }
+        self.id_prefix = Some(prefix);
+        Ok(self)
     }
 
     /// The cookie to write. Default [`CookieName::REFPORT`].
@@ -152,8 +182,10 @@ impl Capture {
     /// # Errors
     ///
     /// When `domain` is not a host name (letters, digits, `-` and dots; a leading dot is allowed),
-    /// or is a public suffix such as `co.uk` or `github.io`: browsers refuse such a cookie without
-    /// a word. Also when it contradicts the [name](Self::cookie_name).
+    /// has one label, or is an address: browsers refuse such a cookie without a word. So they do
+    /// for a public suffix such as `co.uk` or `github.io`, which the feature `public-suffix` finds
+    /// in the [list](https://publicsuffix.org) as it was when the crate was built. Also when it
+    /// contradicts the [name](Self::cookie_name).
     pub fn domain(mut self, domain: &str) -> Result<Self, CaptureError> {
         domain::check(domain)?;
         self.domain = Some(domain.to_owned());
@@ -299,7 +331,8 @@ impl Capture {
     /// Signs what is captured, so that an ID that the site did not itself capture is told apart.
     ///
     /// The click's cookie stays as it is, for the browser SDK to read. The signature stands in a
-    /// second cookie, by the name of the first and `_sig`. An ID without a signature that holds
+    /// second cookie, by the name of the first and `_sig`, and lives by
+    /// [`SigningKeys::max_age`]. An ID without a signature that holds
     /// is no first click, and is not protected by [`overwrite_after`](Self::overwrite_after).
     /// Give the same keys to the layer that reads.
     #[cfg(feature = "signed")]

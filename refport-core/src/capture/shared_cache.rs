@@ -4,8 +4,8 @@
 /// beside what else was said. `None` where what was said keeps it out already.
 ///
 /// `said` are the values of all the answer's `Cache-Control` headers; the new value takes their
-/// place. A cache that has settings of its own (`CDN-Cache-Control`, `Surrogate-Control`:
-/// [`SHARED_CACHE_HEADERS`]) obeys those first, so take them off.
+/// place. A cache that is spoken to by a header of its own ([`is_shared_cache_header`]) obeys that
+/// one first, so take it off.
 ///
 /// ```
 /// use refport_core::capture::private_cache_control;
@@ -36,9 +36,28 @@ where
     Some(kept.chain(["private"]).collect::<Vec<_>>().join(", "))
 }
 
-/// The headers by which an answer speaks to shared caches alone, in lower case: RFC 9213, and what
-/// came before it.
-pub const SHARED_CACHE_HEADERS: [&str; 2] = ["cdn-cache-control", "surrogate-control"];
+/// Whether an answer speaks to shared caches alone by the header `name`, in any case: they obey it
+/// before `Cache-Control`, so it is to be taken off an answer that sets a cookie.
+///
+/// These are all names that end in `-cache-control`, as RFC 9213 has it, and what came before it:
+/// `Surrogate-Control`, `Edge-Control` (Akamai) and `X-Accel-Expires` (nginx).
+///
+/// ```
+/// use refport_core::capture::is_shared_cache_header;
+///
+/// assert!(is_shared_cache_header("Cloudflare-CDN-Cache-Control"));
+/// assert!(!is_shared_cache_header("Cache-Control"));
+/// ```
+#[must_use]
+pub fn is_shared_cache_header(name: &str) -> bool {
+    const TARGETED: &str = "-cache-control";
+    let end = name.len().checked_sub(TARGETED.len());
+    end.and_then(|end| name.get(end..))
+        .is_some_and(|end| is(end, TARGETED))
+        || ["surrogate-control", "edge-control", "x-accel-expires"]
+            .iter()
+            .any(|other| is(name, other))
+}
 
 /// The directives of one value, without those inside of quotes being torn apart.
 fn directives(value: &str) -> Vec<&str> {
@@ -64,6 +83,35 @@ fn is(directive: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_cache_header_table() {
+        for name in [
+            "CDN-Cache-Control",
+            "cdn-cache-control",
+            "Cloudflare-CDN-Cache-Control",
+            "Vercel-CDN-Cache-Control",
+            "Netlify-CDN-Cache-Control",
+            "X-LiteSpeed-Cache-Control",
+            "Surrogate-Control",
+            "EDGE-CONTROL",
+            "X-Accel-Expires",
+        ] {
+            assert!(is_shared_cache_header(name), "{name}");
+        }
+        for name in [
+            "",
+            "Cache-Control",
+            "Expires",
+            "Surrogate-Key",
+            "X-Accel-Buffering",
+            "Cache-Control-CDN",
+            "xcache-control",
+            "é-cache-contro",
+        ] {
+            assert!(!is_shared_cache_header(name), "{name}");
+        }
+    }
 
     #[test]
     fn cache_control_table() {

@@ -92,9 +92,12 @@ fn landing_url_table() {
         ("refp_id=", None),
         ("refp_id=&refp_id=clk_2", Some("clk_2")),
         ("refp_id=clk_1&refp_id=clk_2", Some("clk_1")),
-        ("refp_id=a+b", None),
-        ("refp_id=a%20b", None),
-        ("refp_id=a%0d%0aSet-Cookie:x", None),
+        ("refp_id=a+b", Some("a")),
+        ("refp_id=a%0d%0aSet-Cookie:x", Some("a")),
+        ("refp_id=clk_1?utm_source=fb", Some("clk_1")),
+        ("utm_source=m?refp_id=clk_1", Some("clk_1")),
+        ("a=1&amp;refp_id=clk_1", Some("clk_1")),
+        ("refp_id={{click_id}}", None),
         ("Refp_Id=clk_1", None),
         ("xrefp_id=clk_1", None),
         ("a=refp_id", None),
@@ -102,6 +105,10 @@ fn landing_url_table() {
     for (query, want) in cases {
         assert_eq!(seen(&get(query).decided(&Capture::new())), want, "{query}");
     }
+    let ours = Capture::new().id_prefix("clk_").unwrap();
+    assert_eq!(seen(&get("refp_id=clk_1.").decided(&ours)), Some("clk_1"));
+    assert!(get("refp_id=c_1").decided(&ours).is_none());
+    assert!(Capture::new().id_prefix("clk/").is_err());
     let spaced = Capture::new().param("my ref");
     assert_eq!(seen(&get("my+ref=clk_1").decided(&spaced)), Some("clk_1"));
     assert_eq!(seen(&get("my%20ref=clk_1").decided(&spaced)), Some("clk_1"));

@@ -1,4 +1,4 @@
-//! Whether a visitor has agreed that a click is stored, and readers for where the answer stands.
+//! Whether a visitor has agreed that a click is stored, and a reader for the cookie with the answer.
 //!
 //! The capture layers ask a gate of yours, and act by what it says:
 //!
@@ -17,17 +17,9 @@
 //!
 //! [Global Privacy Control]: https://www.w3.org/TR/gpc/
 
-mod cookiebot;
-mod tcf;
-
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
-
-pub use self::{
-    cookiebot::{COOKIEBOT_COOKIE, Cookiebot, ParseCookiebotError},
-    tcf::{ParseTcStringError, TcString},
-};
 
 /// What a visitor has said to being tracked.
 ///

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::SigningKeys;
+use super::{SigningKeys, seconds};
 use crate::{ClickId, CookieName};
 
 /// Carries a click across a redirect that loses the cookie: into an OAuth `state`, a link in an
@@ -137,11 +137,6 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Stands for `%`, which a query would have to escape once more. It is itself escaped in an ID.
 const ESCAPE: &str = "!";
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
 
 /// From the standard alphabet of base64 to the one for URLs, without padding (RFC 4648).
 fn to_url_safe(base64: &str) -> String {

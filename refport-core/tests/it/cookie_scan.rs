@@ -1,5 +1,4 @@
-//! The cookie reader beside a slow and obvious one, in both its ways, on headers that are made to
-//! mislead it. `PROPTEST_CASES` sets how many.
+//! The cookie reader beside a slow and obvious one, on headers that are made to mislead it. `PROPTEST_CASES` sets how many.
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use proptest::{prelude::*, sample::select};
