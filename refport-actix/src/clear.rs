@@ -60,7 +60,7 @@ impl ClearClickId {
     /// use refport_actix::{Capture, CaptureMiddleware, ClearClickId, NothingToReport};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let rules = Capture::new().domain("example.com")?.secure(true);
+    /// let rules = Capture::new().domain("example.com")?;
     /// let middleware = CaptureMiddleware::from(rules.clone());
     /// // … and in the handler, from the application's data
     /// # let (created, reported) = (HttpResponse::Created().finish(), NothingToReport::NoLink);

@@ -58,7 +58,7 @@ impl ClearClickId {
     /// use refport_axum::{Capture, CaptureLayer, ClearClickId, NothingToReport};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let rules = Capture::new().domain("example.com")?.secure(true);
+    /// let rules = Capture::new().domain("example.com")?;
     /// let layer = CaptureLayer::from(rules.clone());
     /// // … and in the handler, from your state
     /// # let reported = NothingToReport::NoLink;

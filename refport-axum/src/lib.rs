@@ -29,7 +29,7 @@ pub use self::{rejection::TrackRejection, track::Track};
 pub use refport_core::{
     self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
     PaymentProcessor, Sale, SaleResponse, Timestamp,
-    capture::{Capture, GlobalPrivacyControl, SameSite, Withheld},
+    capture::{Capture, CaptureError, GlobalPrivacyControl, SameSite, Withheld},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
 };

@@ -47,6 +47,5 @@ pub(super) async fn is_obeyed(tab: &Tab<'_>, site: &str) -> anyhow::Result<()> {
 
 /// The visitor's answer to the site's banner.
 async fn choose(tab: &Tab<'_>, answer: &str) -> anyhow::Result<()> {
-    tab.run(&format!("document.cookie = 'choice={answer}; path=/'"))
-        .await
+    tab.write_cookie(&format!("choice={answer}; path=/")).await
 }

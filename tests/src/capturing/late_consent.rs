@@ -10,7 +10,7 @@ pub(super) async fn keeps_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result
     tab.open(&format!("{site}/page?refp_id=clk_1&plan=pro"))
         .await?;
     ensure!(tab.cookies().await?.is_empty(), "nobody has agreed yet");
-    let answer = tab.later(&agree("yes")).await?;
+    let answer = agree(tab, "yes").await?;
     ensure!(answer == "204", "the banner was answered {answer}");
     ensure!(tab.cookie().await?.value == "clk_1", "it is stored");
     tab.open(&format!("{site}/sign-up")).await?;
@@ -21,9 +21,9 @@ pub(super) async fn keeps_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result
     tab.begin(site).await?;
     tab.open(&format!("{site}/page?refp_id=clk_2&plan=pro#there"))
         .await?;
+    tab.write_cookie("choice=yes; path=/").await?;
     tab.run(&format!(
-        "document.cookie = 'choice=yes; path=/';\
-         const form = document.createElement('form');\
+        "const form = document.createElement('form');\
          form.method = 'post'; form.action = '{AGREE_PATH}';\
          document.body.append(form); form.submit()"
     ))
@@ -37,7 +37,7 @@ pub(super) async fn keeps_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result
 pub(super) async fn drops_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result<()> {
     tab.begin(site).await?;
     tab.open(&format!("{site}/page?refp_id=clk_1")).await?;
-    let answer = tab.later(&agree("no")).await?;
+    let answer = agree(tab, "no").await?;
     ensure!(answer == "204", "the banner was answered {answer}");
     ensure!(
         tab.cookies().await?.is_empty(),
@@ -46,8 +46,7 @@ pub(super) async fn drops_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result
     bought_with(tab, "none").await?;
 
     tab.begin(site).await?;
-    tab.run("document.cookie = 'choice=yes; path=/; SameSite=Lax'")
-        .await?;
+    tab.write_cookie("choice=yes; path=/; SameSite=Lax").await?;
     let elsewhere = site.replace("127.0.0.1", "evil.localhost");
     tab.open(&format!("{elsewhere}/before")).await?;
     let forged = format!("{site}{AGREE_PATH}?refp_id=clk_evil");
@@ -62,12 +61,14 @@ pub(super) async fn drops_the_click(tab: &Tab<'_>, site: &str) -> anyhow::Result
 }
 
 /// What a banner does when it is answered.
-fn agree(answer: &str) -> String {
-    format!(
-        "document.cookie = 'choice={answer}; path=/';\
-         fetch('{AGREE_PATH}' + location.search, {{method: 'POST'}})\
+async fn agree(tab: &Tab<'_>, answer: &str) -> anyhow::Result<String> {
+    tab.write_cookie(&format!("choice={answer}; path=/"))
+        .await?;
+    let tell = format!(
+        "fetch('{AGREE_PATH}' + location.search, {{method: 'POST'}})\
          .then(answer => done(String(answer.status)))"
-    )
+    );
+    tab.later(&tell).await
 }
 
 /// The handler of a purchase sees this click.

@@ -14,6 +14,8 @@ mod subresources;
 mod tab;
 mod twins;
 
+use anyhow::Context;
+
 use self::{flags::Flags, tab::Tab};
 use crate::Browser;
 
@@ -96,23 +98,53 @@ pub async fn capture_in_a_browser(sites: &Sites) -> anyhow::Result<()> {
         return Ok(());
     };
     let tab = Tab::new(&browser.driver);
-    flags::are_kept(&tab, &sites.plain, Flags::default()).await?;
-    flags::are_kept(&tab, &sites.https, Flags::default().secure()).await?;
-    flags::are_kept(&tab, &sites.http_only, Flags::default().http_only()).await?;
-    clean_url::is_shown(&tab, &sites.clean_url).await?;
-    clean_url::is_whole(&tab, &sites.nested).await?;
-    subresources::capture_nothing(&tab, &sites.plain).await?;
-    ahead::is_a_click_once_it_is_opened(&tab, &sites.plain).await?;
-    ahead::is_one_click_of_a_link(&tab, &sites.plain).await?;
-    consent::is_obeyed(&tab, &sites.consent).await?;
-    late_consent::keeps_the_click(&tab, &sites.consent).await?;
-    late_consent::drops_the_click(&tab, &sites.consent).await?;
-    privacy_control::is_obeyed(&tab, &sites.plain).await?;
-    twins::make_way(&tab, &sites.twins).await?;
+    flags::are_kept(&tab, &sites.plain, Flags::default())
+        .await
+        .context("flags")?;
+    flags::are_kept(&tab, &sites.https, Flags::default().secure())
+        .await
+        .context("flags behind TLS")?;
+    flags::are_kept(&tab, &sites.http_only, Flags::default().http_only())
+        .await
+        .context("hidden from scripts")?;
+    clean_url::is_shown(&tab, &sites.clean_url)
+        .await
+        .context("clean URL")?;
+    clean_url::is_whole(&tab, &sites.nested)
+        .await
+        .context("clean URL in a nested router")?;
+    subresources::capture_nothing(&tab, &sites.plain)
+        .await
+        .context("what pages load")?;
+    ahead::is_a_click_once_it_is_opened(&tab, &sites.plain)
+        .await
+        .context("loaded ahead")?;
+    ahead::is_one_click_of_a_link(&tab, &sites.plain)
+        .await
+        .context("a link loaded ahead")?;
+    consent::is_obeyed(&tab, &sites.consent)
+        .await
+        .context("consent")?;
+    late_consent::keeps_the_click(&tab, &sites.consent)
+        .await
+        .context("late consent")?;
+    late_consent::drops_the_click(&tab, &sites.consent)
+        .await
+        .context("late refusal")?;
+    privacy_control::is_obeyed(&tab, &sites.plain)
+        .await
+        .context("privacy control")?;
+    twins::make_way(&tab, &sites.twins).await.context("twins")?;
     for (name, site) in PREFIXED.iter().zip(&sites.prefixed) {
-        prefixes::are_kept(&tab, name, site).await?;
+        prefixes::are_kept(&tab, name, site)
+            .await
+            .context("prefixes")?;
     }
-    beside_script::is_one_cookie(&tab, &sites.plain).await?;
-    beside_script::is_one_cookie(&tab, &sites.https).await?;
+    beside_script::is_one_cookie(&tab, &sites.plain)
+        .await
+        .context("beside a script")?;
+    beside_script::is_one_cookie(&tab, &sites.https)
+        .await
+        .context("beside a script, behind TLS")?;
     browser.quit().await
 }

@@ -123,6 +123,19 @@ impl<'a> Tab<'a> {
         Ok(())
     }
 
+    /// Has a script of the page write a cookie, and waits until the browser keeps it.
+    pub(super) async fn write_cookie(&self, cookie: &str) -> anyhow::Result<()> {
+        self.run(&format!("document.cookie = '{cookie}'")).await?;
+        let pair = cookie.split(';').next().unwrap_or_default();
+        let is_it = |kept: &Cookie| format!("{}={}", kept.name, kept.value) == pair;
+        let until = Instant::now() + PATIENCE;
+        while !self.driver.get_all_cookies().await?.iter().any(is_it) {
+            ensure!(Instant::now() < until, "the browser does not keep {cookie}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// The text that a script returns.
     async fn text(&self, script: &str) -> anyhow::Result<String> {
         Ok(self.driver.execute(script, Vec::new()).await?.convert()?)

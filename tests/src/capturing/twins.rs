@@ -15,8 +15,11 @@ pub(super) async fn make_way(tab: &Tab<'_>, site: &str) -> anyhow::Result<()> {
         &format!("path=/; domain={TWINS_DOMAIN}"),
         &format!("path=/shop; domain={TWINS_DOMAIN}"),
         &format!("path=/; domain=app.{TWINS_DOMAIN}"),
-    ]
-    .map(|place| format!("document.cookie = 'refp_id=clk_js; max-age=600; {place}'"));
+    ];
+    let older = older.iter().enumerate();
+    let older: Vec<_> = older
+        .map(|(at, place)| format!("refp_id=clk_js_{at}; max-age=600; {place}"))
+        .collect();
 
     // One at a time, and all at once.
     let mut sets: Vec<&[String]> = older.chunks(1).collect();
@@ -33,11 +36,14 @@ pub(super) async fn make_way(tab: &Tab<'_>, site: &str) -> anyhow::Result<()> {
 
         start(tab, &site, set).await?;
         tab.open(&format!("{site}/shop/page")).await?;
-        ensure!(tab.seen().await? == "clk_js", "it is there: {set:?}");
-        tab.run("document.cookie = 'choice=no; path=/'").await?;
+        ensure!(
+            tab.seen().await?.starts_with("clk_js"),
+            "it is there: {set:?}"
+        );
+        tab.write_cookie("choice=no; path=/").await?;
         tab.open(&format!("{site}/shop/page")).await?;
         ensure!(tab.seen().await? == "none", "withdrawn: {set:?}");
-        tab.run("document.cookie = 'choice=yes; path=/'").await?;
+        tab.write_cookie("choice=yes; path=/").await?;
         tab.open(&format!("{site}/shop/page")).await?;
         ensure!(tab.seen().await? == "none", "they are gone: {set:?}");
     }
@@ -50,9 +56,9 @@ async fn start(tab: &Tab<'_>, site: &str, set: &[String]) -> anyhow::Result<()> 
     tab.begin(site).await?;
     tab.open(&format!("{site}/shop/page")).await?;
     tab.forget_all().await?;
-    tab.run("document.cookie = 'choice=yes; path=/'").await?;
+    tab.write_cookie("choice=yes; path=/").await?;
     for cookie in set {
-        tab.run(cookie).await?;
+        tab.write_cookie(cookie).await?;
     }
     Ok(())
 }
