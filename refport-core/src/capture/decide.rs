@@ -95,9 +95,6 @@ impl Capture {
 
     /// Whether the parameter may be there: its first letter begins a pair, or an escape does,
     /// which may stand for that letter, or what may be the rest of an `&amp;` or `&#038;`.
-    ///
-    /// Apart from its caller, so that a request without a query pays nothing for the loop.
-    #[inline(never)]
     fn may_carry(&self, query: &str) -> bool {
         let first = match self.param.as_bytes() {
             [first, ..] if first.is_ascii_graphic() => *first,
