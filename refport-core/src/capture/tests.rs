@@ -161,7 +161,7 @@ fn an_ampersand_of_html_is_one() {
         ("amp%3Brefp_id=clk_1", Some("clk_1")),
         ("amp;refp_id=clk_1&refp_id=clk_2", Some("clk_2")),
         ("amp;refp_id=clk_1&refp_id=", Some("clk_1")),
-        ("amp;amp;refp_id=clk_1", None),
+        ("amp;amp;refp_id=clk_1", Some("clk_1")),
         ("amprefp_id=clk_1", None),
         ("amp;refp_ids=clk_1", None),
     ];

@@ -65,7 +65,9 @@ pub(super) fn without<'a>(pair: &'a str, param: &str) -> Option<Cow<'a, str>> {
         }
         separator = segment[text.len()..].chars().next();
     }
-    let is_escape = ESCAPES.iter().any(|it| it.trim_end_matches(';') == rest);
+    let text = form_urlencoded::parse(rest.as_bytes()).next();
+    let is_escape =
+        text.is_some_and(|(text, _)| ESCAPES.iter().any(|it| it.trim_end_matches(';') == text));
     (!rest.is_empty() && !is_escape).then_some(Cow::Owned(rest))
 }
 
