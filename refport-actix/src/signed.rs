@@ -13,7 +13,7 @@ use crate::{ClickId, ClickIdExt, SignedClickIdError};
 ///
 /// It checks by the [`SigningKeys`] in the application's data, whatever middlewares there are.
 /// Plain `SignedClickId` answers 400 to a visitor without a signed ID, `Option<SignedClickId>` is
-/// `None` then. [`CaptureMiddleware::signed_by`](crate::CaptureMiddleware::signed_by) writes the
+/// `None` then. [`Capture::signed_by`](crate::Capture::signed_by) writes the
 /// signature.
 ///
 /// ```

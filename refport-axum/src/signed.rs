@@ -14,7 +14,7 @@ use crate::{ClickId, ClickIdRejection};
 /// It checks by the [`SigningKeys`] in the router's state, whatever layers there are, and over a
 /// state without keys it does not compile. `Option<SignedClickId>` never fails; plain
 /// `SignedClickId` answers 400 to a visitor without a signed ID.
-/// [`CaptureLayer::signed_by`](crate::CaptureLayer::signed_by) writes the signature.
+/// [`Capture::signed_by`](crate::Capture::signed_by) writes the signature.
 ///
 /// ```
 /// use axum::{Router, extract::FromRef, routing::post};

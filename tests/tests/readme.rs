@@ -87,6 +87,7 @@ fn build(root: &Path, folder: &Path, programs: &[(&str, String, String)]) -> Vec
         serde = {{ version = "1", features = ["derive"] }}
         tokio = {{ version = "1", features = ["macros", "net", "rt-multi-thread"] }}
         tracing = "0.1"
+        tracing-subscriber = "0.3"
         [profile.dev]
         debug = "line-tables-only"
         [profile.dev.package."*"]

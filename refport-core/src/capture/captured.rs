@@ -3,7 +3,7 @@
 use super::set_cookie;
 use crate::ClickId;
 
-/// What [`Capture::decide`] says is to be done.
+/// What [`Capture::decide`](super::Capture::decide) says is to be done.
 #[derive(Clone, Debug, Default)]
 pub struct Captured {
     pub(super) click_id: Option<ClickId>,

@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_domain_of_the_past_is_checked_as_one_of_today() {
-        for domain in ["", "a b", "co.uk", "github.io"] {
+        for domain in ["", "a b", "com", "127.0.0.1"] {
             assert!(Capture::new().domain(domain).is_err(), "{domain}");
             assert!(Capture::new().former_domain(domain).is_err(), "{domain}");
         }
