@@ -75,7 +75,8 @@ pub enum ErrorKind {
     NotFound,
     /// 429: too many requests.
     RateLimit,
-    /// 5xx: the service is broken or overloaded.
+    /// 5xx, 408 or 425: the service is broken or overloaded, or did not wait for the request. Another
+    /// try may go well.
     Server,
     /// Another status.
     Other,
@@ -89,7 +90,7 @@ impl ErrorKind {
             401 | 403 => return Self::Auth,
             404 => return Self::NotFound,
             429 => return Self::RateLimit,
-            500..=599 => return Self::Server,
+            408 | 425 | 500..=599 => return Self::Server,
             _ => {}
         }
         match code {

@@ -94,9 +94,15 @@ const REFUSED: &str = r#"{"error":{"code":"CODE","message":"because"}}"#;
 async fn what_the_service_answers_decides() {
     let cases = [
         (200, SALE, true),
-        (200, "", true),
+        (200, "", false),
+        (200, "<html>sign in to the network</html>", false),
+        (200, "{}", false),
         (400, REFUSED, true),
-        (404, REFUSED, true),
+        (402, REFUSED, false),
+        (404, REFUSED, false),
+        (405, REFUSED, false),
+        (408, REFUSED, false),
+        (425, REFUSED, false),
         (422, REFUSED, true),
         (400, r#"{"error":"of Partli"}"#, true),
         (400, "", false),

@@ -43,6 +43,13 @@ impl BaseUrl {
         self.0.starts_with("https:")
     }
 
+    /// Whether the service is on this machine.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn is_loopback(&self) -> bool {
+        let url: Result<Uri, _> = self.0.parse();
+        url.is_ok_and(|url| url.host().is_some_and(is_loopback))
+    }
+
     /// The URL of `path`, which begins with a slash.
     pub(super) fn join(&self, path: &str) -> Uri {
         format!("{}{path}", self.0)

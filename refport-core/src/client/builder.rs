@@ -7,6 +7,8 @@ use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "reqwest")]
+use super::transport::Connecting;
 use super::{
     api_key::ApiKey,
     base_url::BaseUrl,
@@ -267,8 +269,12 @@ fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, B
     {
         return Err(Problem::NoTls.into());
     }
-    Transport::over_reqwest(settings.connect_timeout)
-        .map_err(|error| Problem::Transport(error.into()).into())
+    let to = Connecting {
+        connect_timeout: settings.connect_timeout,
+        attempt_timeout: settings.attempt_timeout,
+        is_loopback: base.is_loopback(),
+    };
+    Transport::over_reqwest(&to).map_err(|error| Problem::Transport(error.into()).into())
 }
 
 #[cfg(not(feature = "reqwest"))]

@@ -76,8 +76,10 @@ impl<'a> RetryPolicy<'a> {
                 self.pause_all(answer, wait);
                 Some(("rate limit", wait))
             }
-            status if status.is_server_error() && call.repeat == Repeat::Always => {
-                Some(("server error", self.backoff.next_wait()))
+            status if is_of_the_moment(status) && call.repeat == Repeat::Always => {
+                let drawn = self.backoff.next_wait();
+                let asked = self.asked_wait(answer).unwrap_or_default();
+                Some(("server error", drawn.max(asked)))
             }
             _ => {
                 self.shared.budget.deposit();
@@ -89,18 +91,27 @@ impl<'a> RetryPolicy<'a> {
     /// A 429 is said to one and meant for all. Without a time of its own it asks for the wait that
     /// this call has drawn.
     fn pause_all(&self, answer: &Response<Bytes>, drawn: Duration) {
-        let wait = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| retry_after::parse(value.as_bytes(), SystemTime::now()));
-        let wait = wait
-            .unwrap_or(drawn)
-            .min(self.shared.settings.max_retry_after);
+        let longest = self.shared.settings.max_retry_after;
+        let wait = self.asked_wait(answer).unwrap_or(drawn.min(longest));
         self.shared.pause.extend(Asked {
             until: later(Instant::now(), wait),
             by: answer::read_error(answer),
         });
     }
+
+    /// How long the answer asks to wait, cut at the longest that is waited.
+    fn asked_wait(&self, answer: &Response<Bytes>) -> Option<Duration> {
+        let value = answer.headers().get(RETRY_AFTER)?;
+        let asked = retry_after::parse(value.as_bytes(), SystemTime::now())?;
+        Some(asked.min(self.shared.settings.max_retry_after))
+    }
+}
+
+/// 5xx, and what else another try may put right: 408 and 425.
+fn is_of_the_moment(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::REQUEST_TIMEOUT
+        || status == StatusCode::TOO_EARLY
 }
 
 /// `wait` after `now`, or so far off that it makes no difference.

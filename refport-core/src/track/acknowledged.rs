@@ -16,11 +16,11 @@ use crate::{ApiError, Error, ErrorKind};
 /// | [`NothingToReport::NotAttributed`]: the service took it, and its click pays nobody | yes |
 /// | [`NothingToReport::NoClick`]: nothing was sent | no |
 /// | [`NothingToReport::ZeroAmount`]: nothing was sent, the paid sale is still to come | no |
-/// | refused with 400, 404 or 422, with the service's code or message | yes |
+/// | refused with 400 or 422, with the service's code or message | yes |
 /// | the same without one: the page of a proxy, or a wrong address | no |
 /// | refused with 401 or 403: the API key is wrong, not the click | no |
-/// | 429, 5xx, and every other status | no |
-/// | accepted with an answer that cannot be read (`Error::Decode`) | yes |
+/// | 404, 405, 408, 429, 5xx, and every other status: also a gateway's, which may look like the service's | no |
+/// | a success that cannot be read (`Error::Decode`): the page of a site that answers every path, or of a captive portal | no |
 /// | no answer (`Error::Transport`) | no |
 /// | not sent (`Error::Invalid`) | no |
 /// | not stored (`Error::Queue`) | no |
@@ -93,7 +93,6 @@ impl Acknowledged for Error {
     fn is_acknowledged(&self) -> bool {
         match self {
             Self::Api(error) => error.is_acknowledged(),
-            Self::Decode(_) => true,
             Self::NothingToReport(why) => why.is_acknowledged(),
             _ => false,
         }
@@ -109,7 +108,7 @@ impl Acknowledged for ApiError {
 
 #[cfg(feature = "client")]
 const fn is_refused_for_good(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Validation | ErrorKind::NotFound)
+    matches!(kind, ErrorKind::Validation)
 }
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
         #[test]
         fn the_service_refused() {
             assert!(is_refused_for_good(ErrorKind::Validation));
-            assert!(is_refused_for_good(ErrorKind::NotFound));
+            assert!(!is_refused_for_good(ErrorKind::NotFound));
             assert!(!is_refused_for_good(ErrorKind::Auth));
             assert!(!is_refused_for_good(ErrorKind::RateLimit));
             assert!(!is_refused_for_good(ErrorKind::Server));
@@ -173,9 +172,9 @@ mod tests {
         }
 
         #[test]
-        fn accepted_and_not_readable() {
-            let error = DecodeError::new(StatusCode::OK, "it is empty");
-            assert!(is_acknowledged(Error::Decode(error)));
+        fn a_success_that_cannot_be_read() {
+            let error = DecodeError::new(StatusCode::OK, "it is not JSON");
+            assert!(!is_acknowledged(Error::Decode(error)));
         }
 
         #[test]

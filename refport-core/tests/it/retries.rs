@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use refport_core::{EmbedTokenRequest, Error, ErrorKind, Lead, TransportError};
+use refport_core::{
+    EmbedTokenRequest, Error, ErrorKind, Lead, TransportError, track::Acknowledged,
+};
 use tokio::time::{Instant, sleep};
 
-use crate::scripted::{Scripted, accepted, answer, click, fails, sale, sale_once, wait};
+use crate::scripted::{Scripted, accepted, answer, asking, click, fails, sale, sale_once, wait};
 
 const REFUSED: fn() -> TransportError = || TransportError::connect(false, "refused");
 const BROKEN: fn() -> TransportError = || TransportError::broken("reset");
@@ -91,12 +93,52 @@ async fn an_embed_token_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_will_not_change_is_not_repeated() {
-    for status in [302, 400, 401, 403, 404, 409, 422] {
+    for status in [302, 400, 401, 402, 403, 404, 405, 409, 415, 422] {
         let script = Scripted::new([answer(status, ""), accepted()]);
         assert_eq!(sent_for_sale(&script, true).await, 1, "{status}");
     }
     let script = Scripted::new([answer(200, "not json"), accepted()]);
     assert_eq!(sent_for_sale(&script, true).await, 1, "it was accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_of_the_moment_is_repeated_where_it_counts_once() {
+    for status in [408, 425, 500, 502, 503, 504] {
+        let script = Scripted::new([answer(status, ""), accepted()]);
+        assert_eq!(sent_for_sale(&script, true).await, 2, "{status}");
+        let script = Scripted::new([answer(status, ""), accepted()]);
+        let refport = script.client(|builder| builder);
+        let error = refport.track.sale(sale()).await.unwrap_err();
+        assert_eq!(script.sent(), 1, "{status}: it could count twice");
+        assert!(error.is_retryable() && !error.is_acknowledged(), "{status}");
+    }
+}
+
+/// Not of a 429 alone.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_asked_for_is_kept_to_whatever_the_status() {
+    for status in [408, 425, 500, 503] {
+        for (asked, least, most) in [("2", 2.0, 2.1), ("0", 0.1, 0.4), ("3600", 5.0, 5.1)] {
+            let script = Scripted::new([asking(status, asked), accepted()]);
+            let refport = script.client(|builder| builder.max_retry_after(Duration::from_secs(5)));
+            let start = Instant::now();
+            refport.track.sale(sale_once()).await.unwrap();
+            let waited = start.elapsed().as_secs_f64();
+            assert!(
+                (least..=most).contains(&waited),
+                "{status} {asked}: {waited}"
+            );
+        }
+        // One that outlasts the call is not begun, by no call.
+        let script = Scripted::new([asking(status, "45")]);
+        let refport = script.client(|builder| builder);
+        for sent in 1..=2 {
+            let error = refport.track.sale(sale_once()).await.unwrap_err();
+            let waits = error.as_api().unwrap().retry_after();
+            assert_eq!(waits, Some(Duration::from_secs(45)), "{status}");
+            assert_eq!(script.sent(), sent, "{status}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,10 +78,16 @@ pub(crate) fn accepted() -> Outcome {
 }
 
 pub(crate) fn wait(seconds: &'static str) -> Outcome {
+    asking(429, seconds)
+}
+
+/// An answer with a time to wait.
+pub(crate) fn asking(status: u16, seconds: &'static str) -> Outcome {
     let body = r#"{"error":{"code":"RATE_LIMIT_EXCEEDED","message":"slow down"}}"#;
+    let body = if status == 429 { body } else { "" };
     Box::new(move || {
         let answer = Response::builder()
-            .status(429)
+            .status(status)
             .header("retry-after", seconds);
         Ok(answer
             .header("x-request-id", "req_7")

@@ -5,6 +5,9 @@ mod over_reqwest;
 #[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
 mod ring;
 
+#[cfg(feature = "reqwest")]
+pub(super) use self::over_reqwest::Connecting;
+
 use std::{
     fmt,
     pin::Pin,

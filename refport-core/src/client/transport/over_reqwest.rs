@@ -20,15 +20,31 @@ struct OverReqwest {
     urls: Urls,
 }
 
+/// What the default transport is told of the client.
+pub(in crate::client) struct Connecting {
+    pub(in crate::client) connect_timeout: Duration,
+    pub(in crate::client) attempt_timeout: Duration,
+    /// Whether the service is on this machine.
+    pub(in crate::client) is_loopback: bool,
+}
+
 impl Transport {
-    pub(in crate::client) fn over_reqwest(
-        connect_timeout: Duration,
-    ) -> Result<Self, reqwest::Error> {
-        let builder = reqwest::Client::builder();
-        #[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
-        let builder = builder.tls_backend_preconfigured(super::ring::config());
+    pub(in crate::client) fn over_reqwest(to: &Connecting) -> Result<Self, reqwest::Error> {
+        let builder = with_tls(reqwest::Client::builder());
+        // Whatever features another crate turns on: nothing is asked for that would be unpacked here.
+        let builder = builder.no_gzip().no_brotli().no_zstd().no_deflate();
+        let builder = if to.is_loopback {
+            // The key would go to the proxy, in clear.
+            builder.no_proxy()
+        } else {
+            builder
+        };
+        // A connection that died without a word is found out, and left, within half an attempt.
+        let quarter = to.attempt_timeout / 4;
         let client = builder
-            .connect_timeout(connect_timeout)
+            .http2_keep_alive_interval(quarter)
+            .http2_keep_alive_timeout(quarter)
+            .connect_timeout(to.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -39,6 +55,31 @@ impl Transport {
             urls: Urls::default(),
         })))
     }
+}
+
+/// The first of our features that is on decides, in this order, and not those that another crate turns
+/// on in reqwest.
+#[cfg(feature = "rustls")]
+fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.tls_backend_rustls()
+}
+
+#[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
+fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.tls_backend_preconfigured(super::ring::config())
+}
+
+#[cfg(all(
+    feature = "native-tls",
+    not(any(feature = "rustls", feature = "rustls-ring"))
+))]
+fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.tls_backend_native()
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls")))]
+fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
 }
 
 impl Carry for OverReqwest {

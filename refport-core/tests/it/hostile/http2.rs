@@ -22,7 +22,12 @@ const REFUSED_STREAM: u32 = 7;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
     Answer,
+    /// No answer, on a connection that lives.
     Silence,
+    /// Nothing any more on this connection, though the system goes on taking what comes.
+    Death,
+    /// The same on the first connection, and an answer on every other.
+    DeathOfTheFirst,
     /// Refuses the stream, unread.
     Refuse,
     /// Answers, and refuses the stream in the middle of that.
@@ -52,6 +57,7 @@ async fn talk(
     [first, then]: [Act; 2],
 ) -> io::Result<()> {
     const PREFACE: usize = 24;
+    let is_first = seen.connections() == 1;
     let mut link = Link(acceptor.accept(stream).await?);
     link.0.read_exact(&mut [0; PREFACE]).await?;
     link.send(Frame::SETTINGS, 0, 0, &[]).await?;
@@ -60,10 +66,16 @@ async fn talk(
         if frame.kind == Frame::SETTINGS && frame.flags & Frame::ACK == 0 {
             link.send(Frame::SETTINGS, Frame::ACK, 0, &[]).await?;
         }
+        if frame.kind == Frame::PING && frame.flags & Frame::ACK == 0 {
+            link.send(Frame::PING, Frame::ACK, 0, &frame.body).await?;
+        }
         if !frame.ends_request() {
             continue;
         }
         let act = if seen.request() == 0 { first } else { then };
+        if matches!(act, Act::Death) || matches!(act, Act::DeathOfTheFirst) && is_first {
+            return link.is_dead().await;
+        }
         link.act(act, frame.stream).await?;
         if matches!(act, Act::GoAwayAndClose) {
             return link.0.shutdown().await;
@@ -75,6 +87,7 @@ struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
+    body: Vec<u8>,
 }
 
 impl Frame {
@@ -82,6 +95,7 @@ impl Frame {
     const HEADERS: u8 = 1;
     const RST_STREAM: u8 = 3;
     const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
     const GOAWAY: u8 = 7;
 
     const ACK: u8 = 1;
@@ -98,8 +112,8 @@ struct Link(TlsStream<TcpStream>);
 impl Link {
     async fn act(&mut self, act: Act, stream: u32) -> io::Result<()> {
         match act {
-            Act::Answer => self.answer(stream).await,
-            Act::Silence => Ok(()),
+            Act::Answer | Act::DeathOfTheFirst => self.answer(stream).await,
+            Act::Silence | Act::Death => Ok(()),
             Act::Refuse => self.reset(stream, REFUSED_STREAM).await,
             Act::AnswerHalfAndRefuse => {
                 self.begin_answer(stream).await?;
@@ -148,19 +162,24 @@ impl Link {
         self.0.flush().await
     }
 
-    /// The next frame's head; its body is thrown away.
+    /// Takes what comes until the client hangs up.
+    async fn is_dead(&mut self) -> io::Result<()> {
+        while self.0.read(&mut [0; 1024]).await? > 0 {}
+        Ok(())
+    }
+
     async fn next(&mut self) -> io::Result<Frame> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head).await?;
         let [a, b, c, kind, flags, stream @ ..] = head;
         let length = u32::from_be_bytes([0, a, b, c]);
-        self.0
-            .read_exact(&mut vec![0; length.try_into().unwrap()])
-            .await?;
+        let mut body = vec![0; length.try_into().unwrap()];
+        self.0.read_exact(&mut body).await?;
         Ok(Frame {
             kind,
             flags,
             stream: u32::from_be_bytes(stream),
+            body,
         })
     }
 }

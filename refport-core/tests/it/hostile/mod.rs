@@ -26,6 +26,11 @@ fn every_hostile_peer_is_survived_as_the_readme_says() {
         .env(HERE, "1")
         .env("SSL_CERT_FILE", &store)
         .env_remove("SSL_CERT_DIR")
+        // All peers are on this machine, where no proxy is asked: nobody listens there.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .env_remove("NO_PROXY")
         .output()
         .unwrap();
     let _ = std::fs::remove_file(&store);

@@ -46,6 +46,15 @@ impl Kind {
         matches!(self, Self::Http1(acts) if matches!(acts[..], [Act::Flood(..)]))
     }
 
+    /// Whether a connection dies, which is found out before the attempt's time is over.
+    pub(super) fn dies(&self) -> bool {
+        use http2::Act::{Death, DeathOfTheFirst};
+        matches!(
+            self,
+            Self::Http2(_, Death | DeathOfTheFirst) | Self::Http2(Death, _)
+        )
+    }
+
     /// Whether the first connection ends with its first answer.
     pub(super) fn closes_at_once(&self) -> bool {
         matches!(self, Self::Http1(acts) if matches!(acts[..], [Act::SayAndClose(_), ..]))
@@ -372,16 +381,32 @@ fn bad_tls() -> [Row; 6] {
     ]
 }
 
-fn http2_rows() -> [Row; 11] {
+fn http2_rows() -> [Row; 14] {
     use http2::Act::{
-        Abort, Answer, AnswerHalfAndRefuse, GoAwayAndAnswer, GoAwayAndClose, GoAwayBefore,
-        GoAwayBroken, Refuse, Silence,
+        Abort, Answer, AnswerHalfAndRefuse, Death, DeathOfTheFirst, GoAwayAndAnswer,
+        GoAwayAndClose, GoAwayBefore, GoAwayBroken, Refuse, Silence,
     };
     let row = |name, first, then, want| Row::new(name, Kind::Http2(first, then), want);
     let repeated = [("accepted", 2); 2];
     [
         row("HTTP/2: answers", Answer, Answer, ONE_ANSWER),
         row("HTTP/2: never answers", Silence, Silence, TIMEOUT).within(SHORT_ATTEMPT),
+        row(
+            "HTTP/2: dies, and answers on another connection",
+            Death,
+            Answer,
+            [("accepted", 2), ("timeout", 1)],
+        )
+        .within(SHORT_ATTEMPT),
+        row("HTTP/2: dies, always", Death, Death, TIMEOUT).within(SHORT_ATTEMPT),
+        row(
+            "HTTP/2: answers, dies, and answers on another connection",
+            Answer,
+            DeathOfTheFirst,
+            [("accepted", 3), ("timeout", 2)],
+        )
+        .within(SHORT_ATTEMPT)
+        .warm(),
         row("HTTP/2: REFUSED_STREAM once", Refuse, Answer, repeated),
         row(
             "HTTP/2: REFUSED_STREAM always",

@@ -98,6 +98,7 @@ struct Encounter {
     budget: Budget,
     warm: bool,
     closes_at_once: bool,
+    dies: bool,
     want: (&'static str, u32),
     says: &'static str,
     plain: bool,
@@ -133,6 +134,7 @@ impl Encounter {
             budget: row.budget,
             warm: row.warm,
             closes_at_once: row.kind.closes_at_once(),
+            dies: row.kind.dies(),
             want: row.want[usize::from(!repeatable)],
             says: row.says,
             plain,
@@ -179,7 +181,7 @@ impl Encounter {
         let requests = seen.requests.load(Ordering::SeqCst);
         let error = error.unwrap_or_default();
         // That a budget is kept to the millisecond is tested on a clock that stands still: `retries`.
-        let is_patient = outcome != "timeout" || elapsed >= self.budget.shortest();
+        let is_patient = outcome != "timeout" || self.dies || elapsed >= self.budget.shortest();
         let checks = [
             (outcome == self.want.0, "the outcome"),
             (requests == self.want.1, "the number of requests"),
