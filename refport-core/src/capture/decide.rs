@@ -9,13 +9,14 @@ use super::{
 use crate::{ClickId, consent::Consent, extensions::click_ids};
 
 impl Capture {
-    /// Whether [`decide`](Self::decide) has nothing to do about a request: a quick look for
-    /// middleware, since most requests pass. One that does not may turn out to be nothing, too.
+    /// Whether [`decide`](Self::decide) has nothing to do about a request with this query and
+    /// these headers: a quick look for middleware, since most requests pass. One that does not may
+    /// turn out to be nothing, too; with [`agree_at`](Self::agree_at) none passes.
     #[inline]
-    pub fn passes<H: RequestHeaders>(&self, landing: &Landing<'_, H>) -> bool {
-        !landing.query.is_some_and(|query| self.may_carry(query))
-            && !self.is_denied(landing.headers)
-            && !self.is_agreement(landing)
+    pub fn passes<H: RequestHeaders>(&self, query: Option<&str>, headers: &H) -> bool {
+        !query.is_some_and(|query| self.may_carry(query))
+            && !self.is_denied(headers)
+            && self.agree_at.is_none()
     }
 
     /// Decides what to do about one request, for a site that asks nobody for consent: `None` when
@@ -190,16 +191,10 @@ impl Capture {
                 None => Some(arrived),
                 kept => kept.filter(|kept| stored.as_ref() != Some(kept)),
             },
+            is_withheld: false,
             set_cookies,
-            ..Captured::default()
-        };
-        let captured = match redirect {
-            Some(_) => Captured {
-                status: Some(302),
-                redirect,
-                ..captured
-            },
-            None => captured,
+            status: redirect.as_ref().map(|_| 302),
+            redirect,
         };
         captured.is_something().then_some(captured)
     }
@@ -252,7 +247,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        rules.passes(&Landing::new("GET", "/", query, &headers))
+        rules.passes(query, &headers)
     }
 
     #[test]
@@ -284,12 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn only_the_post_that_agrees_does_not_pass() {
+    fn what_agrees_does_not_pass_and_what_does_not_agree_is_nothing() {
         let rules = Capture::new().agree_at("agree");
         let headers = HeaderMap::new();
-        let passes = |method, path| rules.passes(&Landing::new(method, path, None, &headers));
-        assert!(!passes("POST", "/agree"));
-        assert!(passes("GET", "/agree") && passes("POST", "/agree/") && passes("POST", "/"));
+        assert!(!rules.passes(None, &headers));
+        let decided = |method, path| rules.decide(&Landing::new(method, path, None, &headers));
+        assert!(decided("POST", "/agree").is_some());
+        for (method, path) in [("GET", "/agree"), ("POST", "/agree/"), ("POST", "/")] {
+            assert!(decided(method, path).is_none(), "{method} {path}");
+        }
     }
 
     #[test]
@@ -310,7 +308,7 @@ mod tests {
             let rules = Capture::new().param(param);
             let headers = HeaderMap::new();
             let landing = Landing::new("GET", "/", Some(&query), &headers);
-            if rules.passes(&landing) {
+            if rules.passes(Some(&query), &headers) {
                 prop_assert!(rules.decide(&landing).is_none());
             }
         }

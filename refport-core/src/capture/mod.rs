@@ -22,8 +22,6 @@
 //! ```
 
 mod agree;
-#[cfg(test)]
-mod agree_tests;
 mod answer;
 mod captured;
 mod clean_url;
@@ -31,8 +29,6 @@ mod decide;
 mod domain;
 mod error;
 mod host;
-#[cfg(test)]
-mod jar_tests;
 mod landing;
 mod prefix;
 mod rules;

@@ -188,7 +188,7 @@ impl<S> CaptureService<S> {
     #[inline]
     fn passes<B>(&self, request: &Request<B>) -> bool {
         let CaptureLayer { rules, gate } = &self.layer;
-        matches!(gate, Gate::Nobody) && rules.passes(&landing(request))
+        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), request.headers())
     }
 
     fn decide<B>(&self, request: &Request<B>) -> Option<Captured> {
@@ -258,7 +258,6 @@ where
     }
 }
 
-#[inline]
 fn landing<B>(request: &Request<B>) -> Landing<'_, HeaderMap> {
     let uri = request.uri();
     Landing::new(

@@ -10,9 +10,9 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse},
 };
 use pin_project_lite::pin_project;
-use refport_core::{capture::Captured, consent::Consent};
+use refport_core::capture::Captured;
 
-use super::CaptureService;
+use super::{CaptureService, gate};
 use crate::request::Answer;
 
 pin_project! {
@@ -42,7 +42,7 @@ pin_project! {
             response: Option<ServiceResponse<EitherBody<B>>>,
         },
         Asking {
-            answer: Pin<Box<dyn Future<Output = Consent>>>,
+            answer: gate::Answer,
             held: Option<(ServiceRequest, CaptureService<S>)>,
         },
     }

@@ -5,8 +5,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 use actix_web::dev::ServiceRequest;
 use refport_core::consent::Consent;
 
-/// An answer that takes its time.
-pub(super) type LaterConsent = Pin<Box<dyn Future<Output = Consent>>>;
+/// What a gate says that takes its time.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Consent>>>;
 
 /// Who says whether a click may be stored.
 #[derive(Clone, Default)]
@@ -14,7 +14,7 @@ pub(super) enum Gate {
     #[default]
     Nobody,
     Ask(Arc<dyn Fn(&ServiceRequest) -> Consent + Send + Sync>),
-    Later(Arc<dyn Fn(&ServiceRequest) -> LaterConsent + Send + Sync>),
+    Later(Arc<dyn Fn(&ServiceRequest) -> Answer + Send + Sync>),
     Extensions,
 }
 

@@ -6,7 +6,6 @@ mod gate;
 use std::{
     borrow::Cow,
     future::{Ready, ready},
-    pin::Pin,
     rc::Rc,
     sync::Arc,
 };
@@ -198,11 +197,11 @@ impl<S> CaptureService<S> {
     fn passes(&self, request: &ServiceRequest) -> bool {
         let CaptureMiddleware { rules, gate } = &self.middleware;
         let headers = Headers(request.headers());
-        matches!(gate, Gate::Nobody) && rules.passes(&landing(request, &headers))
+        matches!(gate, Gate::Nobody) && rules.passes(request.uri().query(), &headers)
     }
 
     /// The answer of a gate that takes its time, where there is one and it is to be asked.
-    fn ask(&self, request: &ServiceRequest) -> Option<Pin<Box<dyn Future<Output = Consent>>>> {
+    fn ask(&self, request: &ServiceRequest) -> Option<gate::Answer> {
         let CaptureMiddleware { rules, gate } = &self.middleware;
         let Gate::Later(ask) = gate else { return None };
         let headers = Headers(request.headers());

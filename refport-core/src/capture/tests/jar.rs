@@ -4,8 +4,7 @@
 use http::{HeaderMap, HeaderName};
 use proptest::prelude::*;
 
-use super::*;
-use crate::{ClickId, CookieName, consent::Consent};
+use crate::{ClickId, CookieName, capture::*, consent::Consent};
 
 /// A browser's cookies for one site (RFC 6265bis, 5.6 and 5.7).
 #[derive(Clone, Debug, Default)]

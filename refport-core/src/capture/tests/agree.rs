@@ -2,8 +2,7 @@
 
 use http::HeaderMap;
 
-use super::*;
-use crate::consent::Consent;
+use crate::{capture::*, consent::Consent};
 
 /// The request by which a page of the site agrees.
 fn headers(more: &[(&'static str, &str)]) -> HeaderMap {

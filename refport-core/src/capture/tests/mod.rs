@@ -1,5 +1,13 @@
 //! Deciding, over all settings.
 
+mod agree;
+mod clicks;
+mod jar;
+mod landing;
+mod rules;
+mod secure;
+mod set_cookie;
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
@@ -126,33 +134,6 @@ fn only_a_get_lands() {
 }
 
 #[test]
-fn a_click_is_a_navigation() {
-    let asked = |mode, dest| {
-        get("refp_id=clk_1")
-            .header("sec-fetch-mode", mode)
-            .header("sec-fetch-dest", dest)
-    };
-    let rules = Capture::new();
-    assert_eq!(
-        seen(&asked("navigate", "document").decided(&rules)),
-        Some("clk_1")
-    );
-    for (mode, dest) in [
-        ("no-cors", "image"),
-        ("no-cors", "script"),
-        ("cors", "empty"),
-        ("navigate", "iframe"),
-    ] {
-        let asked = || asked(mode, dest);
-        assert!(asked().decided(&rules).is_none(), "{mode} {dest}");
-        let beside = asked().cookie("refp_id=clk_honest").decided(&rules);
-        assert!(beside.is_none(), "{mode} {dest}: the honest click stays");
-        let gate = asked().answered(&rules, Consent::Granted);
-        assert!(gate.is_none(), "{mode} {dest}: with a gate, too");
-    }
-}
-
-#[test]
 fn an_ampersand_of_html_is_one() {
     let cases = [
         ("plan=pro&amp;refp_id=clk_1", Some("clk_1")),
@@ -168,105 +149,6 @@ fn an_ampersand_of_html_is_one() {
     for (query, want) in cases {
         assert_eq!(seen(&get(query).decided(&Capture::new())), want, "{query}");
     }
-}
-
-#[test]
-fn secure_is_the_default_but_on_the_machine_itself() {
-    let landing = || get("refp_id=clk_1");
-    let secure = |rules: &Capture, request: Request, https| {
-        let captured = rules.decide(&request.landing().https(https)).unwrap();
-        captured.set_cookies()[0].contains("; Secure")
-    };
-    let plain = Capture::new();
-    assert!(
-        secure(&plain, landing(), false),
-        "of a host that nobody names"
-    );
-    for (host, want) in [
-        ("shop.example", true),
-        ("10.0.0.1:8080", true),
-        ("localhost:3000", false),
-        ("shop.localhost", false),
-        ("127.0.0.1:3000", false),
-        ("[::1]:3000", false),
-    ] {
-        assert_eq!(
-            secure(&plain, landing().header("host", host), false),
-            want,
-            "{host}"
-        );
-        assert!(
-            secure(&plain, landing().header("host", host), true),
-            "{host} by https"
-        );
-        let said = Capture::new().secure(false).unwrap();
-        assert!(
-            !secure(&said, landing().header("host", host), true),
-            "{host}"
-        );
-        let said = Capture::new().secure(true).unwrap();
-        assert!(
-            secure(&said, landing().header("host", host), false),
-            "{host}"
-        );
-    }
-    let headers = HeaderMap::new();
-    let by_uri = Landing::new("GET", "/", Some("refp_id=clk_1"), &headers);
-    let captured = plain
-        .decide(&by_uri.authority(Some("localhost:3000")))
-        .unwrap();
-    assert!(!captured.set_cookies()[0].contains("; Secure"), "HTTP/2");
-}
-
-#[test]
-fn a_trusted_proxy_says_by_which_scheme_the_visitor_came() {
-    let trusting = Capture::new().trust_forwarded_proto(true);
-    let secure = |rules: &Capture, headers: &[(&'static str, &str)], host: &str| {
-        let landing = get("refp_id=clk_1").header("host", host);
-        let request = headers.iter().fold(landing, |request, (name, value)| {
-            request.header(name, value)
-        });
-        request.decided(rules).unwrap().set_cookies()[0].contains("; Secure")
-    };
-    let (https, http) = (
-        ("x-forwarded-proto", "https"),
-        ("x-forwarded-proto", "http"),
-    );
-    let silent = ("forwarded", "for=192.0.2.1");
-    for (headers, public, loopback) in [
-        (&[https][..], true, true),
-        (&[http], false, false),
-        (&[silent, https], true, true),
-        (&[silent, http], false, false),
-        (&[silent], true, false),
-        (&[("forwarded", "for=\"a,b\";proto=https")], true, true),
-        (&[], true, false),
-    ] {
-        assert_eq!(
-            secure(&trusting, headers, "shop.example"),
-            public,
-            "{headers:?}"
-        );
-        assert_eq!(
-            secure(&trusting, headers, "localhost"),
-            loopback,
-            "{headers:?}"
-        );
-        let unasked = Capture::new();
-        assert!(
-            secure(&unasked, headers, "shop.example"),
-            "nobody said to trust it"
-        );
-        assert!(
-            !secure(&unasked, headers, "localhost"),
-            "nobody said to trust it"
-        );
-    }
-    let said = trusting.secure(true).unwrap();
-    assert!(
-        secure(&said, &[http], "shop.example"),
-        "what is said goes first"
-    );
 }
 
 #[test]
@@ -344,56 +226,6 @@ fn only_stored_navigations_are_redirected_and_only_on_request() {
         let captured = landing().navigation().answered(&rules, consent).unwrap();
         assert_eq!(captured.redirect(), None, "{consent:?}");
     }
-}
-
-#[test]
-fn what_a_browser_loads_ahead_is_refused_so_that_it_asks_again() {
-    let ahead = |purpose| get("refp_id=clk_1").header("sec-purpose", purpose);
-    for (mode, dest) in [("navigate", "document"), ("no-cors", "empty")] {
-        for purpose in [
-            "prefetch",
-            "prefetch;prerender",
-            "prefetch;anonymous-client-ip",
-        ] {
-            let ahead = || {
-                ahead(purpose)
-                    .header("sec-fetch-mode", mode)
-                    .header("sec-fetch-dest", dest)
-            };
-            for rules in [Capture::new(), Capture::new().clean_url(true)] {
-                let refused = ahead().decided(&rules).unwrap();
-                assert!(refused.refuses_speculation(), "{purpose}");
-                assert_eq!(refused.status(), Some(503));
-                assert!(refused.set_cookies().is_empty() && refused.click_id().is_none());
-            }
-            let over = ahead().cookie("refp_id=clk_old");
-            assert!(over.decided(&Capture::new()).unwrap().refuses_speculation());
-        }
-    }
-}
-
-#[test]
-fn what_is_loaded_ahead_and_stores_nothing_is_served() {
-    let rules = Capture::new();
-    let ahead = || {
-        get("refp_id=clk_1")
-            .navigation()
-            .header("sec-purpose", "prefetch")
-    };
-    assert!(ahead().answered(&rules, Consent::Unknown).is_none());
-    let denied = ahead()
-        .cookie("refp_id=clk_old")
-        .answered(&rules, Consent::Denied);
-    let denied = denied.expect("it is withheld all the same");
-    assert!(denied.is_withheld() && denied.set_cookies().is_empty());
-    assert_eq!(denied.status(), None);
-    let private = ahead().header("sec-gpc", "1").decided(&rules).unwrap();
-    assert!(private.is_withheld() && private.status().is_none());
-    let first = Capture::new().first_click_wins(true);
-    assert!(ahead().cookie("refp_id=clk_old").decided(&first).is_none());
-    let organic = get("plan=pro").header("sec-purpose", "prefetch");
-    assert!(organic.decided(&rules).is_none());
-    assert_eq!(rules.withheld(), Withheld::default(), "no visitor came");
 }
 
 #[test]
@@ -503,22 +335,6 @@ fn global_privacy_control_is_a_no_unless_it_is_ignored() {
     assert!(stored().decided(&ignoring).is_none());
     let asked = private().answered(&ignoring, Consent::Denied).unwrap();
     assert!(asked.is_withheld());
-}
-
-#[test]
-fn expiring_is_secure_where_the_request_is() {
-    for (host, secure) in [("shop.example", true), ("localhost", false)] {
-        let request = get("").header("sec-gpc", "1").cookie("refp_id=clk_old");
-        let expired = request
-            .header("host", host)
-            .decided(&Capture::new())
-            .unwrap();
-        assert_eq!(
-            expired.set_cookies()[0].contains("; Secure"),
-            secure,
-            "{host}"
-        );
-    }
 }
 
 #[test]
