@@ -27,36 +27,6 @@ impl ResponseError for ClickIdError {
     }
 }
 
-/// The application's data has neither a client nor an outbox, and the handler asked for [`Track`](crate::Track).
-/// Answers 500.
-#[cfg(feature = "client")]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrackError(pub(crate) ());
-
-#[cfg(feature = "client")]
-impl fmt::Display for TrackError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "no Refport client in the application's data: \
-             add `.app_data(web::Data::new(Refport::from_env()?))` to the `App`",
-        )?;
-        if cfg!(any(feature = "outbox", feature = "outbox-postgres")) {
-            f.write_str(", or `.app_data(web::Data::new(outbox))`")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(feature = "client")]
-impl std::error::Error for TrackError {}
-
-#[cfg(feature = "client")]
-impl ResponseError for TrackError {
-    fn error_response(&self) -> HttpResponse {
-        json(self.status_code(), "TRACK_NOT_SET_UP", self)
-    }
-}
-
 /// Why there is no [`SignedClickId`](crate::SignedClickId).
 #[cfg(feature = "signed")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

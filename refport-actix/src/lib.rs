@@ -23,6 +23,9 @@ mod track;
 
 #[doc(hidden)]
 pub use self::middleware::{CaptureFuture, CaptureService, ClickIdService};
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::track::Track;
 pub use self::{
     clear::ClearClickId,
     click_id::ClickId,
@@ -34,9 +37,6 @@ pub use self::{
 #[cfg(feature = "signed")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
 pub use self::{error::SignedClickIdError, signed::SignedClickId};
-#[cfg(feature = "client")]
-#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use self::{error::TrackError, track::Track};
 pub use refport_core::{
     self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
     PaymentProcessor, Sale, SaleResponse, Timestamp,

@@ -1,9 +1,11 @@
-use std::future::{Ready, ready};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Once,
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use refport_core::{Error, Lead, LeadResponse, Refport, Sale, SaleResponse, track::Outcome};
-
-use crate::TrackError;
 
 /// Reports leads and sales, as an extractor: from `web::Data<Refport>` in the application's data,
 /// or from a plain `Refport` there.
@@ -12,6 +14,9 @@ use crate::TrackError;
 /// come to be queued instead of sent: with feature `outbox` and a `web::Data<Outbox>` or a plain
 /// `Outbox` they are stored, and delivered by a worker. Where both are there, it is the outbox. For
 /// the client itself, extract `web::Data<Refport>`.
+///
+/// It never fails, so that no order is refused for want of tracking: where neither is there, each call
+/// answers [`Error::NotSetUp`], and the log says once which line to add.
 #[derive(Clone, Debug)]
 pub struct Track(pub(crate) Way);
 
@@ -22,6 +27,8 @@ pub(crate) enum Way {
     /// Each report is stored, and sent by a worker.
     #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
     Outbox(refport_outbox::Outbox),
+    /// Nobody was found.
+    Nobody,
 }
 
 impl Track {
@@ -35,12 +42,14 @@ impl Track {
     ///
     /// When the sale is certainly wrong (nothing is sent), the service answers an error, no answer
     /// comes in time, or the answer cannot be read. With an outbox, [`Error::Queue`] when the sale
-    /// has no invoice ID, contradicts one that is stored, or the database does not take it.
+    /// has no invoice ID, contradicts one that is stored, or the database does not take it. With
+    /// neither, [`Error::NotSetUp`].
     pub async fn sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
         match &self.0 {
             Way::Client(track) => track.report_sale(sale).await,
             #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
             Way::Outbox(outbox) => crate::queued::add(outbox, sale).await,
+            Way::Nobody => Err(Error::NotSetUp(ADD)),
         }
     }
 
@@ -54,6 +63,7 @@ impl Track {
             Way::Client(track) => track.report_lead(lead).await,
             #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
             Way::Outbox(outbox) => crate::queued::add(outbox, lead).await,
+            Way::Nobody => Err(Error::NotSetUp(ADD)),
         }
     }
 }
@@ -64,16 +74,23 @@ impl From<Refport> for Track {
     }
 }
 
+/// What to do where nobody was found.
+#[cfg(not(any(feature = "outbox", feature = "outbox-postgres")))]
+const ADD: &str = "add `.app_data(web::Data::new(Refport::from_env()?))` to the `App`";
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+const ADD: &str = "add `.app_data(web::Data::new(Refport::from_env()?))`, or \
+                   `.app_data(web::Data::new(outbox))`, to the `App`";
+
 impl FromRequest for Track {
-    type Error = TrackError;
-    type Future = Ready<Result<Self, TrackError>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(find(request).ok_or_else(|| {
-            let error = TrackError(());
-            tracing::error!(%error, "tracking is not set up");
-            error
-        }))
+        static SAID: Once = Once::new();
+        ready(Ok(find(request).unwrap_or_else(|| {
+            SAID.call_once(|| tracing::error!("tracking is not set up: {ADD}"));
+            Self(Way::Nobody)
+        })))
     }
 }
 

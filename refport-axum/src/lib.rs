@@ -20,12 +20,12 @@ mod track;
 #[cfg(feature = "signed")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
 pub use self::signed::SignedClickId;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::track::Track;
 pub use self::{
     clear::ClearClickId, click_id::ClickId, click_ids::ClickIds, rejection::ClickIdRejection,
 };
-#[cfg(feature = "client")]
-#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use self::{rejection::TrackRejection, track::Track};
 pub use refport_core::{
     self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
     PaymentProcessor, Sale, SaleResponse, Timestamp,

@@ -21,33 +21,6 @@ impl IntoResponse for ClickIdRejection {
     }
 }
 
-/// The application has neither a client nor an outbox in its extensions, and the handler asked for
-/// [`Track`](crate::Track). Answers 500.
-#[cfg(feature = "client")]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrackRejection(pub(crate) ());
-
-#[cfg(feature = "client")]
-impl std::fmt::Display for TrackRejection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no Refport client in the extensions: add `.layer(Extension(Refport::from_env()?))` to the router")?;
-        if cfg!(any(feature = "outbox", feature = "outbox-postgres")) {
-            f.write_str(", or `.layer(Extension(outbox))`")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(feature = "client")]
-impl std::error::Error for TrackRejection {}
-
-#[cfg(feature = "client")]
-impl IntoResponse for TrackRejection {
-    fn into_response(self) -> Response {
-        json(StatusCode::INTERNAL_SERVER_ERROR, "TRACK_NOT_SET_UP", &self)
-    }
-}
-
 /// The envelope of Refport's own errors. Code and message are ours and need no escaping.
 fn json(status: StatusCode, code: &str, message: &dyn std::fmt::Display) -> Response {
     let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#);

@@ -1,8 +1,8 @@
-use axum_core::extract::FromRequestParts;
+use std::{convert::Infallible, sync::Once};
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{Extensions, request::Parts};
 use refport_core::{Error, Lead, LeadResponse, Refport, Sale, SaleResponse, track::Outcome};
-
-use crate::TrackRejection;
 
 /// Reports leads and sales, as an extractor: from `Extension(refport)`.
 ///
@@ -10,6 +10,10 @@ use crate::TrackRejection;
 /// come to be queued instead of sent: with feature `outbox` and `Extension(outbox)` they are stored,
 /// and delivered by a worker. Where both are there, it is the outbox. With a state of your own, use
 /// `State<Refport>` and `refport.track` itself.
+///
+/// It never fails, so that no order is refused for want of tracking: where neither is there, as on a route
+/// that was added after `.layer`, each call answers [`Error::NotSetUp`], and the log says once which line
+/// to add. `Option<Track>` is `None` then.
 #[derive(Clone, Debug)]
 pub struct Track(pub(crate) Way);
 
@@ -20,6 +24,8 @@ pub(crate) enum Way {
     /// Each report is stored, and sent by a worker.
     #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
     Outbox(refport_outbox::Outbox),
+    /// Nobody was found.
+    Nobody,
 }
 
 impl Track {
@@ -33,12 +39,14 @@ impl Track {
     ///
     /// When the sale is certainly wrong (nothing is sent), the service answers an error, no answer
     /// comes in time, or the answer cannot be read. With an outbox, [`Error::Queue`] when the sale
-    /// has no invoice ID, contradicts one that is stored, or the database does not take it.
+    /// has no invoice ID, contradicts one that is stored, or the database does not take it. With
+    /// neither, [`Error::NotSetUp`].
     pub async fn sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
         match &self.0 {
             Way::Client(track) => track.report_sale(sale).await,
             #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
             Way::Outbox(outbox) => crate::queued::add(outbox, sale).await,
+            Way::Nobody => Err(Error::NotSetUp(ADD)),
         }
     }
 
@@ -52,6 +60,7 @@ impl Track {
             Way::Client(track) => track.report_lead(lead).await,
             #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
             Way::Outbox(outbox) => crate::queued::add(outbox, lead).await,
+            Way::Nobody => Err(Error::NotSetUp(ADD)),
         }
     }
 }
@@ -62,16 +71,30 @@ impl From<Refport> for Track {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Track {
-    type Rejection = TrackRejection;
+/// What to do where nobody was found.
+#[cfg(not(any(feature = "outbox", feature = "outbox-postgres")))]
+const ADD: &str = "add `.layer(Extension(Refport::from_env()?))` to the router, after its routes";
+#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
+const ADD: &str = "add `.layer(Extension(Refport::from_env()?))`, or `.layer(Extension(outbox))`, to the \
+                   router, after its routes";
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, TrackRejection> {
-        let Some(track) = find(&parts.extensions) else {
-            let error = TrackRejection(());
-            tracing::error!(%error, "tracking is not set up");
-            return Err(error);
-        };
-        Ok(track)
+impl<S: Send + Sync> FromRequestParts<S> for Track {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        static SAID: Once = Once::new();
+        Ok(find(&parts.extensions).unwrap_or_else(|| {
+            SAID.call_once(|| tracing::error!("tracking is not set up: {ADD}"));
+            Self(Way::Nobody)
+        }))
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Track {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(find(&parts.extensions))
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Error {
     /// was sent.
     #[error(transparent)]
     Queue(QueueError),
+    /// Nothing was sent, because an adapter's `Track` has found nobody to report to: neither a client
+    /// nor an outbox. The text says which line to add.
+    #[error("tracking is not set up: {0}")]
+    NotSetUp(&'static str),
 }
 
 impl Error {
@@ -40,7 +44,9 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::NothingToReport(_) | Self::Decode(_) => false,
+            Self::Invalid(_) | Self::NothingToReport(_) | Self::Decode(_) | Self::NotSetUp(_) => {
+                false
+            }
             Self::Api(error) => matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Server),
             Self::Transport(_) => true,
             Self::Queue(error) => error.is_retryable(),

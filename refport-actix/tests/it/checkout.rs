@@ -5,19 +5,19 @@ use std::{
 
 use actix_web::{
     App, HttpResponse,
-    http::{StatusCode, header::CONTENT_TYPE},
-    test::{self, TestRequest},
+    http::StatusCode,
+    test::TestRequest,
     web::{self, ServiceConfig},
 };
 use refport_actix::{
-    CaptureMiddleware, ClickId, ClickIdMiddleware, Lead, LeadResponse, NothingToReport, Outcome,
-    Refport, RefportBuilder, Sale, SaleResponse, Track, TrackError,
+    Acknowledged, CaptureMiddleware, ClickId, ClickIdMiddleware, Lead, LeadResponse,
+    NothingToReport, Outcome, Refport, RefportBuilder, Sale, SaleResponse, Track,
 };
 use refport_core::test_util::Recorder;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{Answer, NO_COOKIES, get, send, through};
+use crate::{Answer, through};
 
 #[derive(serde::Deserialize)]
 struct Order {
@@ -156,35 +156,15 @@ async fn an_order_is_answered_in_time_with_the_service_dead() {
 }
 
 #[actix_web::test]
-async fn without_a_client_the_answer_says_which_line_to_add() {
-    let app = App::new().route("/", web::get().to(async |_: Track| "never"));
-    let answer = through(app, get("/", NO_COOKIES)).await;
-    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(answer.header(CONTENT_TYPE), "application/json");
-    let body: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(body["error"]["code"], "TRACK_NOT_SET_UP");
-    let message = body["error"]["message"].as_str().unwrap();
+async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_add() {
+    let (answer, mut outcomes) = buy((), "refp_id=clk_1", 4900).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let error = outcomes.pop().unwrap().unwrap_err();
+    assert!(
+        matches!(error, refport_actix::Error::NotSetUp(_)),
+        "{error:?}"
+    );
+    assert!(!error.is_retryable() && !error.is_acknowledged());
     let line = ".app_data(web::Data::new(Refport::from_env()?))";
-    assert!(message.contains(line), "{message}");
-}
-
-#[actix_web::test]
-async fn a_missing_client_can_be_handled() {
-    let app = App::new()
-        .route(
-            "/optional",
-            web::get().to(async |track: Option<Track>| track.is_none().to_string()),
-        )
-        .route(
-            "/typed",
-            web::get().to(async |track: Result<Track, TrackError>| track.is_err().to_string()),
-        );
-    let app = test::init_service(app).await;
-    for uri in ["/optional", "/typed"] {
-        let answer = send(&app, get(uri, NO_COOKIES).to_request()).await;
-        assert_eq!(
-            (answer.status, answer.body.as_str()),
-            (StatusCode::OK, "true")
-        );
-    }
+    assert!(error.to_string().contains(line), "{error}");
 }

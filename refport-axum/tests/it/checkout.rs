@@ -5,7 +5,7 @@ use std::{
 
 use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing::post};
 use refport_axum::{
-    CaptureLayer, ClickId, ClickIdLayer, Outcome, Refport, Sale, SaleResponse, Track,
+    Acknowledged, CaptureLayer, ClickId, ClickIdLayer, Outcome, Refport, Sale, SaleResponse, Track,
 };
 use refport_core::test_util::{Answer, Recorder};
 use serde_json::{Value, json};
@@ -131,23 +131,41 @@ async fn an_order_is_answered_in_time_with_the_service_dead() {
     assert_eq!(silent.sent().len(), 1);
 }
 
+/// As on a route that was added after `.layer`.
 #[tokio::test]
-async fn without_a_client_the_answer_says_which_line_to_add() {
-    let app = Router::new().route("/", post(async |_: Track| "never"));
-    let request = axum::http::Request::post("/")
-        .body(axum::body::Body::empty())
-        .unwrap();
-    let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let body = axum::body::to_bytes(response.into_body(), 1024)
-        .await
-        .unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let message = body["error"]["message"].as_str().unwrap();
+async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_add() {
+    let outcomes = Outcomes::default();
+    let app = Router::new()
+        .layer(Extension(Refport::builder("rk_test").build().unwrap()))
+        .route("/checkout", post(checkout))
+        .layer(Extension(Arc::clone(&outcomes)));
+    assert_eq!(buy(app, "refp_id=clk_1", 4900).await, StatusCode::CREATED);
+    let error = outcomes.lock().unwrap().pop().unwrap().unwrap_err();
     assert!(
-        message.contains(".layer(Extension(Refport::from_env()?))"),
-        "{message}"
+        matches!(error, refport_axum::Error::NotSetUp(_)),
+        "{error:?}"
     );
+    assert!(!error.is_retryable() && !error.is_acknowledged());
+    let line = ".layer(Extension(Refport::from_env()?))";
+    assert!(error.to_string().contains(line), "{error}");
+}
+
+#[tokio::test]
+async fn an_optional_track_is_there_where_a_client_is() {
+    let seen = async |track: Option<Track>| track.is_some().to_string();
+    let app = Router::new().route("/", post(seen));
+    let refport = Refport::builder("rk_test").build().unwrap();
+    let with = app.clone().layer(Extension(refport));
+    for (app, want) in [(app, "false"), (with, "true")] {
+        let request = axum::http::Request::post("/").body(axum::body::Body::empty());
+        let response = tower::ServiceExt::oneshot(app, request.unwrap())
+            .await
+            .unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 16)
+            .await
+            .unwrap();
+        assert_eq!(body, want);
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ fn outcome_of(error: &Error) -> &'static str {
         Error::Transport(error) if error.is_timeout() => "timeout",
         Error::Transport(_) => "unreachable",
         Error::Queue(_) => "queue",
+        Error::NotSetUp(_) => "not_set_up",
         Error::Api(error) => match error.kind() {
             ErrorKind::Auth => "auth",
             ErrorKind::Validation => "validation",

@@ -24,6 +24,7 @@ use crate::{ApiError, Error, ErrorKind};
 /// | no answer (`Error::Transport`) | no |
 /// | not sent (`Error::Invalid`) | no |
 /// | not stored (`Error::Queue`) | no |
+/// | nobody to report to (`Error::NotSetUp`) | no |
 ///
 /// Implement it for what a queue of your own answers, once it has stored the report for good.
 ///
