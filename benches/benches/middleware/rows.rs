@@ -36,7 +36,7 @@ fn rows(table: &mut Table, figures: &Figures) -> Option<()> {
     allocations(table, figures, [ACTIX, EXTRACTOR], &ALL, 0.0)?;
     capture(table, figures)?;
     beside_the_peer(table, figures, ORGANIC, 70.0)?;
-    beside_the_peer(table, figures, REFERRED, 28.0)?;
+    beside_the_peer(table, figures, REFERRED, 26.0)?;
     spelling(table, figures)
 }
 
