@@ -208,7 +208,8 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// When `domain` is not a host name, or is a public suffix.
+    /// When `domain` is no name that [`domain`](Self::domain) takes. What the cookie is called now is
+    /// no matter.
     pub fn former_domain(mut self, domain: &str) -> Result<Self, CaptureError> {
         domain::check(domain)?;
         self.former_domains.push(domain.to_owned());
