@@ -13,8 +13,6 @@ mod error;
 mod ext;
 pub mod guard;
 mod middleware;
-#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
-mod queued;
 mod request;
 #[cfg(feature = "signed")]
 mod signed;
@@ -38,8 +36,8 @@ pub use self::{
 #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
 pub use self::{error::SignedClickIdError, signed::SignedClickId};
 pub use refport_core::{
-    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
-    PaymentProcessor, Sale, SaleResponse, Timestamp,
+    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
+    PaymentProcessor, Sale, Timestamp,
     capture::{Capture, CaptureError, GlobalPrivacyControl, SameSite, Withheld},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
@@ -48,6 +46,7 @@ pub use refport_core::{
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use refport_core::{
     ApiError, BuildError, Error, ErrorKind, QueueError, Refport, RefportBuilder,
+    destination::Reported, track::OrWarn,
 };
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "outbox", feature = "outbox-postgres"))))]

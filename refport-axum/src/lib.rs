@@ -9,8 +9,6 @@
 mod clear;
 mod click_id;
 mod click_ids;
-#[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
-mod queued;
 mod rejection;
 #[cfg(feature = "signed")]
 mod signed;
@@ -27,8 +25,8 @@ pub use self::{
     clear::ClearClickId, click_id::ClickId, click_ids::ClickIds, rejection::ClickIdRejection,
 };
 pub use refport_core::{
-    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead, LeadResponse,
-    PaymentProcessor, Sale, SaleResponse, Timestamp,
+    self, CookieName, Currency, EmbedToken, EmbedTokenRequest, InvalidRequest, Lead,
+    PaymentProcessor, Sale, Timestamp,
     capture::{Capture, CaptureError, GlobalPrivacyControl, SameSite, Withheld},
     consent::Consent,
     track::{Acknowledged, NothingToReport, Outcome},
@@ -37,6 +35,7 @@ pub use refport_core::{
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use refport_core::{
     ApiError, BuildError, Error, ErrorKind, QueueError, Refport, RefportBuilder,
+    destination::Reported, track::OrWarn,
 };
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "outbox", feature = "outbox-postgres"))))]

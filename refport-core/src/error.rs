@@ -2,21 +2,19 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use http::StatusCode;
 
-use crate::{InvalidRequest, track::NothingToReport};
+use crate::InvalidRequest;
 
 /// Why a call to the service did not succeed.
 ///
-/// `Display` says what failed and [`source`](StdError::source) why. No variant carries a key, a
+/// `Display` says what failed, and why where that is told here; what others told is the
+/// [`source`](StdError::source). No variant carries a key, a
 /// cookie or an e-mail address of its own; the service's message is kept as it came.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request was not sent, because the service certainly refuses it.
-    #[error("request not sent")]
-    Invalid(#[source] InvalidRequest),
-    /// The request was not sent, because there is nothing to count.
-    #[error("nothing to report: {0}")]
-    NothingToReport(NothingToReport),
+    #[error("request not sent: {0}")]
+    Invalid(InvalidRequest),
     /// The service answered with an error.
     #[error(transparent)]
     Api(ApiError),
@@ -26,11 +24,11 @@ pub enum Error {
     /// The service accepted the request, but its answer makes no sense.
     #[error(transparent)]
     Decode(DecodeError),
-    /// An outbox that stands behind an adapter's `Track` has not stored the report, and nothing
+    /// An outbox that stands behind a [`Track`](crate::Track) has not stored the report, and nothing
     /// was sent.
     #[error(transparent)]
     Queue(QueueError),
-    /// Nothing was sent, because an adapter's `Track` has found nobody to report to: neither a client
+    /// Nothing was sent, because a [`Track`](crate::Track) has found nobody to report to: neither a client
     /// nor an outbox. The text says which line to add.
     #[error("tracking is not set up: {0}")]
     NotSetUp(&'static str),
@@ -44,9 +42,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::NothingToReport(_) | Self::Decode(_) | Self::NotSetUp(_) => {
-                false
-            }
+            Self::Invalid(_) | Self::Decode(_) | Self::NotSetUp(_) => false,
             Self::Api(error) => matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Server),
             Self::Transport(_) => true,
             Self::Queue(error) => error.is_retryable(),
@@ -363,36 +359,35 @@ impl DecodeError {
     }
 }
 
-/// A queue has not stored a report, so it is not delivered either: of an outbox behind an adapter's
-/// `Track`, or of a queue of your own. The queue's own error is the
-/// [`source`](StdError::source).
+/// A queue has not stored a report, so it is not delivered either: of an outbox behind a
+/// [`Track`](crate::Track), or of a queue of your own. [`reason`](Self::reason) is the queue's own error,
+/// which `Display` shows, and whose source is this one's.
 ///
 /// Where the report was to be written with an order, in one transaction, an order that is committed
 /// all the same is one that nobody is paid for. After [`is_retryable`](Self::is_retryable) roll it
 /// back and try both again, as after any failure of the database: a report that was stored after
 /// all is not stored twice. Otherwise the report itself is at fault, and no repeat helps.
-#[derive(Debug, thiserror::Error)]
-#[error("the report was not stored for delivery")]
+#[derive(Debug)]
 pub struct QueueError {
     is_retryable: bool,
-    source: Box<dyn StdError + Send + Sync>,
+    reason: Box<dyn StdError + Send + Sync>,
 }
 
 impl QueueError {
     /// The queue does not take this report, now or later: it contradicts one that is stored, for
     /// one, or there is no queue.
-    pub fn refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn refused(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             is_retryable: false,
-            source: source.into(),
+            reason: reason.into(),
         }
     }
 
     /// The queue could not be written.
-    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn unavailable(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             is_retryable: true,
-            source: source.into(),
+            reason: reason.into(),
         }
     }
 
@@ -400,6 +395,24 @@ impl QueueError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable
+    }
+
+    /// The queue's own error, as in `refport_outbox::EnqueueError`.
+    #[must_use]
+    pub fn reason(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.reason
+    }
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the report was not stored for delivery: {}", self.reason)
+    }
+}
+
+impl StdError for QueueError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.reason.source()
     }
 }
 
@@ -411,8 +424,15 @@ mod tests {
     fn what_was_not_stored_says_whether_to_try_again() {
         let full = Error::Queue(QueueError::unavailable("the disk is full"));
         assert!(full.is_retryable() && !full.is_timeout());
-        assert_eq!(full.to_string(), "the report was not stored for delivery");
-        assert_eq!(full.source().unwrap().to_string(), "the disk is full");
+        assert_eq!(
+            full.to_string(),
+            "the report was not stored for delivery: the disk is full"
+        );
+        assert!(full.source().is_none(), "said already");
+        let cause = std::io::Error::other(crate::TransportError::connect(false, "refused"));
+        let away = QueueError::unavailable(cause);
+        assert_eq!(away.source().unwrap().to_string(), "refused");
+        assert!(away.reason().is::<std::io::Error>());
         assert!(!Error::Queue(QueueError::refused("it contradicts another")).is_retryable());
     }
 }

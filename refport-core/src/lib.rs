@@ -63,7 +63,8 @@ pub use crate::client::blocking;
 pub use crate::{
     client::{
         BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Partli, PartliBuilder,
-        PartliTrack, Refport, RefportBuilder, Track, Transport,
+        PartliTrack, Refport, RefportBuilder, RefportTrack, Transport,
     },
     error::{ApiError, DecodeError, Error, ErrorKind, QueueError, TransportError},
+    track::Track,
 };

@@ -9,11 +9,11 @@ use crate::Event;
 #[non_exhaustive]
 pub enum EnqueueError {
     /// The service certainly refuses the event.
-    #[error("event not enqueued")]
-    Invalid(#[source] InvalidRequest),
+    #[error("event not enqueued: {0}")]
+    Invalid(InvalidRequest),
     /// The event cannot be told from others.
-    #[error("event not enqueued")]
-    Key(#[source] KeyError),
+    #[error("event not enqueued: {0}")]
+    Key(KeyError),
     /// The outbox has several destinations, and the event does not say whose click it has: give
     /// [`Entry::clicks`](crate::Entry::clicks).
     #[error("event not enqueued: each of several destinations needs its own click")]
@@ -25,6 +25,15 @@ pub enum EnqueueError {
     /// takes nothing more in it.
     #[error(transparent)]
     Store(StoreError),
+}
+
+impl EnqueueError {
+    /// Whether the same event may be stored later: the database is at fault, and not the event. With an
+    /// order in the same transaction, roll both back then.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
 }
 
 /// An event that is not in the outbox is not taken, and its click is needed still.

@@ -1,8 +1,46 @@
-//! What an adapter's `Track` answers where an outbox stands behind it.
+//! An outbox behind a `Track`.
 
-use refport_core::{Error, QueueError, track::Outcome};
+use refport_core::{
+    Error, Lead, QueueError, Sale,
+    destination::{Reported, Reporting},
+    track::{Outcome, Reporter, Transaction},
+};
 
-use crate::{EnqueueError, Enqueued};
+use crate::{EnqueueError, Enqueued, Entry, Outbox};
+
+/// Behind a `Track`, each report is stored in a transaction of its own, and the outcome is
+/// [`Outcome::Queued`].
+impl Reporter for Outbox {
+    fn lead(&self, lead: Lead) -> Reporting<'_> {
+        Box::pin(async { Ok(self.add(lead).await?.into()) })
+    }
+
+    fn sale(&self, sale: Sale) -> Reporting<'_> {
+        Box::pin(async { Ok(self.add(sale).await?.into()) })
+    }
+}
+
+macro_rules! transaction {
+    ($connection:ty) => {
+        /// For `track.sale_in(&mut *tx, sale)`.
+        impl Transaction<Outbox> for $connection {
+            type Entry = Entry;
+
+            async fn report(
+                &mut self,
+                outbox: &Outbox,
+                entry: Entry,
+            ) -> Result<Outcome<Reported>, Error> {
+                Ok(outbox.enqueue(self, entry).await?.into())
+            }
+        }
+    };
+}
+
+#[cfg(feature = "sqlite")]
+transaction!(sqlx::SqliteConnection);
+#[cfg(feature = "postgres")]
+transaction!(sqlx::PgConnection);
 
 /// Queued, now or before; or nothing to report.
 impl<T> From<Enqueued> for Outcome<T> {
@@ -20,10 +58,8 @@ impl From<EnqueueError> for Error {
     fn from(error: EnqueueError) -> Self {
         match error {
             EnqueueError::Invalid(refused) => Self::Invalid(refused),
-            EnqueueError::Store(_) => Self::Queue(QueueError::unavailable(error)),
-            EnqueueError::Key(_) | EnqueueError::Clicks | EnqueueError::Conflict(_) => {
-                Self::Queue(QueueError::refused(error))
-            }
+            error if error.is_retryable() => Self::Queue(QueueError::unavailable(error)),
+            error => Self::Queue(QueueError::refused(error)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use http::{
     Request, Uri,
@@ -66,7 +66,12 @@ impl Caller {
 
     pub(super) async fn sale(&self) -> anyhow::Result<SaleResponse> {
         Ok(match self {
-            Self::Refport(refport) => refport.track.sale(sale()).await?,
+            Self::Refport(refport) => {
+                let outcome = refport.track.sale(sale()).await?;
+                outcome
+                    .accepted()
+                    .context("a sale of something is accepted")?
+            }
             Self::Bare(client, url) => {
                 let request = client.post(url).bearer_auth(KEY).json(&sale());
                 request.send().await?.error_for_status()?.json().await?

@@ -14,7 +14,7 @@ use actix_web::{
     web::{self, Html},
 };
 use clap::Parser as _;
-use refport_actix::{CaptureMiddleware, ClickId, ClickIdMiddleware};
+use refport_actix::{CaptureMiddleware, ClickId, ClickIdMiddleware, Track};
 use shop::{Args, Opened, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
@@ -26,12 +26,12 @@ async fn main() -> anyhow::Result<()> {
         listener,
         runner,
     } = shop::open(Args::parse()).await?;
-    let outbox = web::Data::new(shop.outbox.clone());
+    let track = web::Data::new(Track::from(shop.outbox.clone()));
     let shop = web::Data::new(shop);
     let app = move || {
         App::new()
             .app_data(shop.clone())
-            .app_data(outbox.clone()) // what `Track` writes to
+            .app_data(track.clone()) // over the outbox
             .wrap(CaptureMiddleware::new()) // ?refp_id=… on the landing URL becomes the cookie
             .wrap(ClickIdMiddleware::new()) // the cookie becomes the ClickId of every request
             .configure(routes)

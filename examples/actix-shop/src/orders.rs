@@ -1,5 +1,5 @@
 use actix_web::web::{self, Html, Redirect};
-use refport_actix::{ClickId, Sale, Track};
+use refport_actix::{ClickId, OrWarn, Sale, Track};
 use shop::{CheckoutForm, Order, Product, Shop, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
@@ -24,12 +24,7 @@ pub(crate) async fn checkout(
             .invoice_id(&order.id) // a repeat with the same ID counts once
             .customer_email(&user.email);
         // A worker delivers it, see `shop`'s `delivery.rs`.
-        if let Err(error) = track.sale_in(&mut *tx, sale).await {
-            if error.is_retryable() {
-                return Err(error.into()); // the database failed: no order either
-            }
-            tracing::warn!(%error, order = order.id, "sale refused, the order stands");
-        }
+        track.sale_in(&mut *tx, sale).await.or_roll_back()?; // the database failed: no order either
     }
     tx.commit().await?;
     Ok(Redirect::to(format!("/orders/{}", order.id)).see_other())

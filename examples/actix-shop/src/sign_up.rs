@@ -3,7 +3,7 @@ use actix_web::{
     http::header::{ContentType, LOCATION, SET_COOKIE},
     web::{self, Html},
 };
-use refport_actix::{ClickId, Lead, Track};
+use refport_actix::{ClickId, Lead, OrWarn, Track};
 use shop::{Shop, SignUpForm, SignedUp, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
@@ -41,12 +41,7 @@ pub(crate) async fn sign_up(
             .customer_email(&user.email)
             .customer_name(&user.name);
         // A worker delivers it, see `shop`'s `delivery.rs`.
-        if let Err(error) = track.lead_in(&mut *tx, lead).await {
-            if error.is_retryable() {
-                return Err(error.into()); // the database failed: no user either
-            }
-            tracing::warn!(%error, user = user.id, "lead refused, the user stands");
-        }
+        track.lead_in(&mut *tx, lead).await.or_roll_back()?; // the database failed: no user either
     }
     tx.commit().await?;
     Ok(HttpResponse::SeeOther()

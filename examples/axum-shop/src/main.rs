@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use clap::Parser as _;
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer};
+use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, Track};
 use shop::{Args, Opened, Shop, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
@@ -43,7 +43,7 @@ fn app(shop: Shop) -> Router {
         .fallback(not_found)
         .layer(CaptureLayer::new()) // ?refp_id=… on the landing URL becomes the cookie
         .layer(ClickIdLayer::new()) // the cookie becomes the ClickId of every request
-        .layer(Extension(shop.outbox.clone())) // what `Track` writes to
+        .layer(Extension(Track::from(shop.outbox.clone()))) // over the outbox
         .with_state(shop)
 }
 

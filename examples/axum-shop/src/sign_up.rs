@@ -4,7 +4,7 @@ use axum::{
     http::{StatusCode, header::SET_COOKIE},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use refport_axum::{ClickId, Lead, Track};
+use refport_axum::{ClickId, Lead, OrWarn, Track};
 use shop::{Shop, SignUpForm, SignedUp, pages};
 
 use crate::{error::ShopError, visitor::Visitor};
@@ -40,12 +40,7 @@ pub(crate) async fn sign_up(
             .customer_email(&user.email)
             .customer_name(&user.name);
         // A worker delivers it, see `shop`'s `delivery.rs`.
-        if let Err(error) = track.lead_in(&mut *tx, lead).await {
-            if error.is_retryable() {
-                return Err(error.into()); // the database failed: no user either
-            }
-            tracing::warn!(%error, user = user.id, "lead refused, the user stands");
-        }
+        track.lead_in(&mut *tx, lead).await.or_roll_back()?; // the database failed: no user either
     }
     tx.commit().await?;
     Ok(([(SET_COOKIE, session.set_cookie())], Redirect::to("/")).into_response())

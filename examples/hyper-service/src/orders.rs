@@ -1,6 +1,6 @@
 use http_body_util::{BodyExt, Limited};
 use hyper::{Response, StatusCode, body::Incoming};
-use refport_core::{ClickId, Refport, Sale};
+use refport_core::{ClickId, Refport, Sale, track::OrWarn as _};
 
 use crate::answer;
 
@@ -24,10 +24,10 @@ pub(crate) async fn checkout(
     };
     // Yours comes first: keep the order. It stands, whatever happens to tracking.
     if let Some(click_id) = click_id {
-        let sale = Sale::new(click_id, order.user_id, order.amount_cents).invoice_id(order.id);
-        if let Err(error) = refport.track.sale(sale).await {
-            tracing::warn!(%error, "sale not reported");
-        }
+        let sale = Sale::new(click_id, order.user_id, order.amount_cents)
+            .currency("usd")
+            .invoice_id(order.id);
+        refport.track.sale(sale).await.or_warn();
     }
     answer(StatusCode::CREATED, "Thank you.")
 }

@@ -36,7 +36,9 @@ async fn follow(visitor: Visitor, recorder: &Recorder) {
     let bought = visitor.post_json("/checkout", order).await.unwrap();
     assert_eq!(bought.status(), 201);
     let click_id: ClickId = "clk_1".parse().unwrap();
-    let sale = Sale::new(click_id, "user_1", 4900).invoice_id("inv_1");
+    let sale = Sale::new(click_id, "user_1", 4900)
+        .currency("usd")
+        .invoice_id("inv_1");
     assert_eq!(recorder.sales(), [sale]);
     assert_eq!(recorder.sent().len(), 1);
 }

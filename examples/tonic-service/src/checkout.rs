@@ -1,4 +1,4 @@
-use refport_core::{ClickId, Refport, Sale};
+use refport_core::{ClickId, Refport, Sale, track::OrWarn as _};
 use tonic::{Request, Response, Status};
 
 use crate::{Order, Receipt, grpc::shop_server};
@@ -23,10 +23,10 @@ impl shop_server::Shop for Shop {
         }
         // Yours comes first: keep the order. It stands, whatever happens to tracking.
         if let Some(click_id) = click_id {
-            let sale = Sale::new(click_id, order.user_id, order.amount_cents).invoice_id(&order.id);
-            if let Err(error) = self.refport.track.sale(sale).await {
-                tracing::warn!(%error, "sale not reported");
-            }
+            let sale = Sale::new(click_id, order.user_id, order.amount_cents)
+                .currency("usd")
+                .invoice_id(&order.id);
+            self.refport.track.sale(sale).await.or_warn();
         }
         Ok(Response::new(Receipt { id: order.id }))
     }

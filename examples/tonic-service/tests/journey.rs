@@ -27,7 +27,9 @@ fn order() -> Order {
 
 fn assert_reported_once(recorder: &Recorder) {
     let click_id: ClickId = "clk_1".parse().unwrap();
-    let sale = Sale::new(click_id, "user_1", 4900).invoice_id("inv_1");
+    let sale = Sale::new(click_id, "user_1", 4900)
+        .currency("usd")
+        .invoice_id("inv_1");
     assert_eq!(recorder.sales(), [sale]);
     assert_eq!(recorder.sent().len(), 1);
 }

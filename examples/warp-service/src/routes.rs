@@ -1,4 +1,4 @@
-use refport_core::{ClickId, Refport, Sale};
+use refport_core::{ClickId, Refport, Sale, track::OrWarn as _};
 use warp::{Filter, Rejection, Reply, body, ext, http::StatusCode};
 
 /// No order is longer, in bytes.
@@ -38,10 +38,10 @@ fn home(click_id: Option<ClickId>) -> &'static str {
 async fn checkout(click_id: Option<ClickId>, refport: Refport, order: Order) -> StatusCode {
     // Yours comes first: keep the order. It stands, whatever happens to tracking.
     if let Some(click_id) = click_id {
-        let sale = Sale::new(click_id, order.user_id, order.amount_cents).invoice_id(order.id);
-        if let Err(error) = refport.track.sale(sale).await {
-            tracing::warn!(%error, "sale not reported");
-        }
+        let sale = Sale::new(click_id, order.user_id, order.amount_cents)
+            .currency("usd")
+            .invoice_id(order.id);
+        refport.track.sale(sale).await.or_warn();
     }
     StatusCode::CREATED
 }

@@ -10,8 +10,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use refport_actix::{
-    Acknowledged, CaptureMiddleware, ClickId, ClickIdMiddleware, Lead, LeadResponse,
-    NothingToReport, Outcome, Refport, RefportBuilder, Sale, SaleResponse, Track,
+    Acknowledged, CaptureMiddleware, ClickId, ClickIdMiddleware, Lead, NothingToReport, Outcome,
+    Refport, RefportBuilder, Sale, Track,
 };
 use refport_core::test_util::Recorder;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ struct Order {
     amount_cents: i64,
 }
 
-type Reported = Vec<Result<Outcome<SaleResponse>, refport_actix::Error>>;
+type Reported = Vec<Result<Outcome<refport_actix::Reported>, refport_actix::Error>>;
 type Outcomes = web::Data<Mutex<Reported>>;
 
 async fn checkout(
@@ -106,7 +106,7 @@ async fn a_referred_checkout_reports_the_sale() {
     let [Ok(Outcome::Accepted(accepted))] = &outcomes[..] else {
         panic!("{outcomes:?}");
     };
-    assert_eq!(accepted.sale.id, "sale_1");
+    assert_eq!(accepted.event_id.as_deref(), Some("sale_1"));
     let want = json!({ "clickId": "clk_1", "customerExternalId": "user_001", "amount": 4900, "invoiceId": "inv_001" });
     assert_eq!(*seen.lock().unwrap(), [want]);
 
@@ -132,7 +132,7 @@ async fn a_lead_is_reported() {
     let track = Track::from(refport);
     let click_id: ClickId = serde_json::from_value(json!("clk_1")).unwrap();
     let outcome = track.lead(Lead::new(click_id, "Sign Up", "user_001")).await;
-    let no_link = Outcome::<LeadResponse>::NothingToReport(NothingToReport::NoLink);
+    let no_link = Outcome::NothingToReport(NothingToReport::NoLink);
     assert_eq!(outcome.unwrap(), no_link);
 }
 
@@ -165,6 +165,6 @@ async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_ad
         "{error:?}"
     );
     assert!(!error.is_retryable() && !error.is_acknowledged());
-    let line = ".app_data(web::Data::new(Refport::from_env()?))";
+    let line = ".app_data(web::Data::new(Track::from(Refport::from_env()?)))";
     assert!(error.to_string().contains(line), "{error}");
 }

@@ -49,7 +49,7 @@ impl Shop {
         let tracking = |config: &mut web::ServiceConfig| {
             config
                 .app_data(web::Data::new(self.recorder.refport()))
-                .app_data(web::Data::new(self.outbox.clone()));
+                .app_data(web::Data::new(Track::from(self.outbox.clone())));
         };
         self.post_with(tracking, path, order).await
     }
@@ -282,21 +282,21 @@ async fn without_an_outbox_the_error_says_which_line_to_add() {
         config.app_data(web::Data::new(shop.recorder.refport()));
     };
     let said = shop.post_with(client, "/checkout", order()).await;
-    let line = ".app_data(web::Data::new(outbox))";
+    let line = "`Track::from(outbox)`";
     assert!(said.contains(line), "{said}");
     assert_eq!(shop.orders().await, 0);
     shop.recorder.assert_nothing_sent();
 
     let said = shop.post_with(|_| {}, "/report", order()).await;
-    let client = ".app_data(web::Data::new(Refport::from_env()?))";
-    assert!(said.contains(client) && said.contains(line), "{said}");
+    let line = ".app_data(web::Data::new(Track::from(Refport::from_env()?)))";
+    assert!(said.contains(line), "{said}");
 }
 
 #[actix_web::test]
-async fn a_plain_outbox_in_the_applications_data_will_do() {
+async fn a_plain_track_in_the_applications_data_will_do() {
     let shop = Shop::open().await;
     let plain = |config: &mut web::ServiceConfig| {
-        config.app_data(shop.outbox.clone());
+        config.app_data(Track::from(shop.outbox.clone()));
     };
     let order = json!({ "id": "inv_001", "amount": 4900 });
     assert_eq!(shop.post_with(plain, "/report", order).await, "Queued");

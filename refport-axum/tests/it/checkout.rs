@@ -3,13 +3,24 @@ use std::{
     time::Duration,
 };
 
-use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing::post};
-use refport_axum::{
-    Acknowledged, CaptureLayer, ClickId, ClickIdLayer, Outcome, Refport, Sale, SaleResponse, Track,
+use axum::{
+    Extension, Json, Router,
+    extract::{FromRef, State},
+    http::StatusCode,
+    routing::post,
 };
-use refport_core::test_util::{Answer, Recorder};
+use refport_axum::{
+    Acknowledged, CaptureLayer, ClickId, ClickIdLayer, Lead, OrWarn, Outcome, Refport, Reported,
+    Sale, Track,
+};
+use refport_core::{
+    destination::Reporting,
+    test_util::{Answer, Recorder},
+    track::Reporter,
+};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};
+use tower::ServiceExt as _;
 
 #[derive(serde::Deserialize)]
 struct Order {
@@ -18,7 +29,7 @@ struct Order {
     amount_cents: i64,
 }
 
-type Outcomes = Arc<Mutex<Vec<Result<Outcome<SaleResponse>, refport_axum::Error>>>>;
+type Outcomes = Arc<Mutex<Vec<Result<Outcome<Reported>, refport_axum::Error>>>>;
 
 async fn checkout(
     click_id: Option<ClickId>,
@@ -95,7 +106,9 @@ async fn a_referred_checkout_reports_the_sale() {
     let want = json!({ "clickId": "clk_1", "customerExternalId": "user_001", "amount": 4900, "invoiceId": "inv_001" });
     assert_eq!(*sales.lock().unwrap(), [want]);
     let outcome = outcomes.lock().unwrap().pop().unwrap().unwrap();
-    assert!(matches!(outcome, Outcome::Accepted(answer) if answer.sale.id == "sale_1"));
+    assert!(
+        matches!(outcome, Outcome::Accepted(answer) if answer.event_id.as_deref() == Some("sale_1"))
+    );
 
     buy(app, "refp_id=clk_1", 0).await;
     let outcome = outcomes.lock().unwrap().pop().unwrap().unwrap();
@@ -146,7 +159,7 @@ async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_ad
         "{error:?}"
     );
     assert!(!error.is_retryable() && !error.is_acknowledged());
-    let line = ".layer(Extension(Refport::from_env()?))";
+    let line = ".layer(Extension(Track::from(Refport::from_env()?)))";
     assert!(error.to_string().contains(line), "{error}");
 }
 
@@ -158,9 +171,7 @@ async fn an_optional_track_is_there_where_a_client_is() {
     let with = app.clone().layer(Extension(refport));
     for (app, want) in [(app, "false"), (with, "true")] {
         let request = axum::http::Request::post("/").body(axum::body::Body::empty());
-        let response = tower::ServiceExt::oneshot(app, request.unwrap())
-            .await
-            .unwrap();
+        let response = app.oneshot(request.unwrap()).await.unwrap();
         let body = axum::body::to_bytes(response.into_body(), 16)
             .await
             .unwrap();
@@ -168,22 +179,59 @@ async fn an_optional_track_is_there_where_a_client_is() {
     }
 }
 
+/// A queue of the application's own.
+#[derive(Clone, Default)]
+struct Queue(Arc<Mutex<Vec<Sale>>>);
+
+impl Reporter for Queue {
+    fn lead(&self, _: Lead) -> Reporting<'_> {
+        unimplemented!("nobody signs up here")
+    }
+
+    fn sale(&self, sale: Sale) -> Reporting<'_> {
+        self.0.lock().unwrap().push(sale);
+        Box::pin(async { Ok(Outcome::Queued) })
+    }
+}
+
+/// A state of the application's own, as its README has it first.
+#[derive(Clone)]
+struct Shop {
+    track: Track,
+}
+
+impl FromRef<Shop> for Track {
+    fn from_ref(shop: &Shop) -> Self {
+        shop.track.clone()
+    }
+}
+
 #[tokio::test]
-async fn with_a_state_the_client_is_used_as_it_is() {
-    let (url, sales) = service().await;
-    let handler = async |State(refport): State<Refport>, click_id: ClickId| {
-        let sale = Sale::new(click_id, "user_001", 4900);
-        refport
-            .track
-            .sale(sale)
-            .await
-            .map(|answer| answer.sale.id)
-            .map_err(|_| StatusCode::BAD_GATEWAY)
+async fn with_a_state_of_its_own_a_handler_takes_the_track_from_there() {
+    let handler = async |State(track): State<Track>, click_id: ClickId| {
+        let sale = Sale::new(click_id, "user_001", 4900).currency("eur");
+        match track.sale(sale).await.or_warn() {
+            Some(Outcome::Accepted(Reported { event_id, .. })) => event_id.unwrap_or_default(),
+            other => format!("{other:?}"),
+        }
     };
+    let (url, sales) = service().await;
     let refport = Refport::builder("rk_test").base_url(url).build().unwrap();
-    let app = Router::new()
-        .route("/checkout", post(handler))
-        .with_state(refport);
-    assert_eq!(buy(app, "refp_id=clk_1", 0).await, StatusCode::OK);
+    let queue = Queue::default();
+    let behind = [
+        (Track::from(refport), "sale_1"),
+        (Track::from(queue.clone()), "Some(Queued)"),
+    ];
+    for (track, said) in behind {
+        let state = Shop { track };
+        let app = Router::new().route("/checkout", post(handler));
+        let order = axum::http::Request::post("/checkout")
+            .header("cookie", "refp_id=clk_1")
+            .body(axum::body::Body::empty());
+        let answer = app.with_state(state).oneshot(order.unwrap()).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+        assert_eq!(body, said);
+    }
     assert_eq!(sales.lock().unwrap().len(), 1);
+    assert_eq!(queue.0.lock().unwrap().len(), 1);
 }

@@ -57,7 +57,7 @@ impl Shop {
             .layer(ClickIdLayer::new().cookie_name(CookieName::PARTLI))
             .layer(Extension(self.db.clone()))
             .layer(Extension(self.recorder.refport()))
-            .layer(Extension(self.outbox.clone()))
+            .layer(Extension(Track::from(self.outbox.clone())))
     }
 
     /// What the shop says to one order.
@@ -281,15 +281,14 @@ async fn without_an_outbox_the_error_says_which_line_to_add() {
         .layer(Extension(shop.recorder.refport()));
     let order = || json!({ "id": "inv_001", "amount": 4900 });
     let said = post_to(app, "/checkout", order()).await;
-    assert!(said.contains(".layer(Extension(outbox))"), "{said}");
+    assert!(said.contains("`Track::from(outbox)`"), "{said}");
     assert_eq!(shop.orders().await, 0);
     shop.recorder.assert_nothing_sent();
 
     let app = Router::new().route("/report", post(report));
     let said = post_to(app, "/report", order()).await;
     assert!(
-        said.contains(".layer(Extension(Refport::from_env()?))")
-            && said.contains(".layer(Extension(outbox))"),
+        said.contains(".layer(Extension(Track::from(Refport::from_env()?)))"),
         "{said}"
     );
 }
@@ -326,7 +325,7 @@ mod postgres {
         let app = Router::new()
             .route("/report", post(report))
             .route("/checkout", post(checkout))
-            .layer(Extension(Outbox::new(db.clone())))
+            .layer(Extension(Track::from(Outbox::new(db.clone()))))
             .layer(Extension(db));
         let order = || json!({ "id": "inv_001", "amount": 4900 });
         let said = post_to(app.clone(), "/report", order()).await;

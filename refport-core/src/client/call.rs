@@ -2,6 +2,8 @@ use bytes::Bytes;
 use http::Uri;
 use serde::Serialize;
 
+use crate::{InvalidRequest, track::NothingToReport};
+
 /// One call to the service: what is sent again when it is repeated. Cloning costs two reference
 /// counts.
 #[derive(Clone, Debug)]
@@ -41,4 +43,19 @@ pub(super) enum Repeat {
     Always,
     /// Only where the service certainly did not take it: a repeat could count twice.
     IfUnseen,
+}
+
+/// Why a call is not made.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// The service certainly refuses it.
+    Invalid(InvalidRequest),
+    /// There is nothing to count.
+    Nothing(NothingToReport),
+}
+
+impl From<InvalidRequest> for Unsent {
+    fn from(refused: InvalidRequest) -> Self {
+        Self::Invalid(refused)
+    }
 }

@@ -13,14 +13,17 @@ use tower_service::Service;
 use super::{
     answer,
     attempt::Attempt,
-    call::Call,
+    call::{Call, Unsent},
     observe::{ErrorHook, Observed},
     pause::{Asked, Pause},
     retry::{RetryPolicy, later},
     settings::Settings,
     transport::Transport,
 };
-use crate::error::{Error, TransportError};
+use crate::{
+    error::{Error, TransportError},
+    track::Outcome,
+};
 
 /// One service with one key: what all calls of a client, and all its clones, share.
 #[derive(Clone, Debug)]
@@ -42,6 +45,25 @@ impl Endpoint {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Posts what is to be reported, and says what came of it.
+    pub(super) fn report<A, T>(
+        &self,
+        call: Result<Call, Unsent>,
+        outcome: fn(A) -> Outcome<T>,
+    ) -> impl Future<Output = Result<Outcome<T>, Error>> + Send + use<A, T>
+    where
+        A: DeserializeOwned + Send,
+    {
+        let endpoint = self.clone();
+        async move {
+            match call {
+                Ok(call) => endpoint.post(call).await.map(outcome),
+                Err(Unsent::Invalid(refused)) => Err(Error::Invalid(refused)),
+                Err(Unsent::Nothing(why)) => Ok(Outcome::NothingToReport(why)),
+            }
+        }
     }
 
     /// Posts a call, as often as it allows, and reads the answer as JSON.

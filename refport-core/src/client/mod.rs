@@ -27,7 +27,7 @@ pub use self::{
     builder::{Client, ClientBuilder},
     embed_tokens::EmbedTokens,
     partli::{Partli, PartliBuilder, PartliTrack},
-    track::Track,
+    track::RefportTrack,
     transport::{BoxError, Transport},
 };
 
@@ -50,8 +50,9 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 /// refport.track.lead(lead).await?;
 ///
 /// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
-/// let answer = refport.track.sale(sale).await?;
-/// println!("the partner earns {:?}", answer.sale.commission_amount);
+/// if let Some(answer) = refport.track.sale(sale).await?.accepted() {
+///     println!("the partner earns {:?}", answer.sale.commission_amount);
+/// }
 /// # Ok(())
 /// # }
 /// ```
@@ -59,7 +60,7 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 #[non_exhaustive]
 pub struct Refport {
     /// Reports leads and sales.
-    pub track: Track,
+    pub track: RefportTrack,
     /// Makes tokens for the embedded portal.
     pub embed_tokens: EmbedTokens,
 }
@@ -105,7 +106,7 @@ impl builder::sealed::Client for Refport {
 
     fn over(Connected { endpoint, base }: Connected) -> Self {
         Self {
-            track: Track::new(endpoint.clone(), &base),
+            track: RefportTrack::new(endpoint.clone(), &base),
             embed_tokens: EmbedTokens::new(endpoint, &base),
         }
     }

@@ -89,7 +89,6 @@ impl Observed {
 fn outcome_of(error: &Error) -> &'static str {
     match error {
         Error::Invalid(_) => "invalid",
-        Error::NothingToReport(_) => "nothing_to_report",
         Error::Decode(_) => "unreadable",
         Error::Transport(error) if error.is_timeout() => "timeout",
         Error::Transport(_) => "unreachable",

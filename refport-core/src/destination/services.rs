@@ -26,11 +26,11 @@ impl Destination for Refport {
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
-        Box::pin(self.track.reporting_lead(lead).map_ok(reported))
+        Box::pin(self.track.lead(lead).map_ok(reported))
     }
 
     fn report_sale(&self, sale: Sale) -> Reporting<'_> {
-        Box::pin(self.track.reporting_sale(sale).map_ok(reported))
+        Box::pin(self.track.sale(sale).map_ok(reported))
     }
 }
 
@@ -52,11 +52,11 @@ impl Destination for Partli {
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
-        Box::pin(self.track.reporting_lead(lead).map_ok(reported))
+        Box::pin(self.track.lead(lead).map_ok(reported))
     }
 
     fn report_sale(&self, sale: Sale) -> Reporting<'_> {
-        Box::pin(self.track.reporting_sale(sale).map_ok(reported))
+        Box::pin(self.track.sale(sale).map_ok(reported))
     }
 }
 

@@ -15,7 +15,7 @@
 //!
 //! # let click_id: ClickId = "clk_1".parse()?;
 //! let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
-//! let answer = recorder.refport().track.sale(sale).await?;
+//! let answer = recorder.refport().track.sale(sale).await?.accepted().unwrap();
 //! assert_eq!(answer.sale.commission_amount, Some(490));
 //!
 //! recorder.assert_one_sale("inv_001");

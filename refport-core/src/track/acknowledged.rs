@@ -1,6 +1,4 @@
-use super::{
-    NothingToReport, Outcome, lead::LeadResponse, partli::PartliResponse, sale_answer::SaleResponse,
-};
+use super::{NothingToReport, Outcome};
 #[cfg(feature = "client")]
 use crate::{ApiError, Error, ErrorKind};
 
@@ -10,7 +8,7 @@ use crate::{ApiError, Error, ErrorKind};
 ///
 /// | what came of the report | acknowledged |
 /// |---|---|
-/// | [`Outcome::Accepted`], and the plain answer of a client's call | yes |
+/// | [`Outcome::Accepted`] | yes |
 /// | [`Outcome::Queued`]: stored, once the transaction it is in is committed | yes |
 /// | [`NothingToReport::NoLink`]: the click belongs to no link, and never will | yes |
 /// | [`NothingToReport::NotAttributed`]: the service took it, and its click pays nobody | yes |
@@ -68,24 +66,10 @@ impl Acknowledged for NothingToReport {
     }
 }
 
-/// What the client's `track.sale` answers.
-impl Acknowledged for SaleResponse {
+/// What [`OrWarn`](crate::track::OrWarn) makes of a report: `None` is one that failed.
+impl<A: Acknowledged> Acknowledged for Option<A> {
     fn is_acknowledged(&self) -> bool {
-        true
-    }
-}
-
-/// What the client's `track.lead` answers; `None` is [`NothingToReport::NoLink`].
-impl Acknowledged for Option<LeadResponse> {
-    fn is_acknowledged(&self) -> bool {
-        true
-    }
-}
-
-/// What the Partli client's calls answer, also where nobody was paid.
-impl Acknowledged for PartliResponse {
-    fn is_acknowledged(&self) -> bool {
-        true
+        self.as_ref().is_some_and(A::is_acknowledged)
     }
 }
 
@@ -94,7 +78,6 @@ impl Acknowledged for Error {
     fn is_acknowledged(&self) -> bool {
         match self {
             Self::Api(error) => error.is_acknowledged(),
-            Self::NothingToReport(why) => why.is_acknowledged(),
             _ => false,
         }
     }
@@ -116,7 +99,7 @@ const fn is_refused_for_good(kind: ErrorKind) -> bool {
 mod tests {
     use super::*;
 
-    const fn nothing(why: NothingToReport) -> Outcome<SaleResponse> {
+    const fn nothing(why: NothingToReport) -> Outcome<()> {
         Outcome::NothingToReport(why)
     }
 
@@ -135,14 +118,19 @@ mod tests {
     #[test]
     fn the_click_belongs_to_no_link() {
         assert!(nothing(NothingToReport::NoLink).is_acknowledged());
-        let by_the_client: Option<LeadResponse> = None;
-        assert!(by_the_client.is_acknowledged());
     }
 
     #[test]
     fn attributed_to_nobody() {
         assert!(nothing(NothingToReport::NotAttributed).is_acknowledged());
         assert!(!nothing(NothingToReport::NoClick).is_acknowledged());
+    }
+
+    #[test]
+    fn one_that_was_warned_of() {
+        assert!(Some(Outcome::<()>::Queued).is_acknowledged());
+        assert!(!None::<Outcome<()>>.is_acknowledged());
+        assert!(!Some(nothing(NothingToReport::ZeroAmount)).is_acknowledged());
     }
 
     #[test]
@@ -158,7 +146,7 @@ mod tests {
         use crate::{DecodeError, QueueError, Sale, TransportError};
 
         fn is_acknowledged(error: Error) -> bool {
-            Err::<Outcome<SaleResponse>, _>(error).is_acknowledged()
+            Err::<Outcome<()>, _>(error).is_acknowledged()
         }
 
         // The statuses behind the kinds, and refusals without a word, are tested by the adapters.
@@ -190,8 +178,6 @@ mod tests {
             let sale = Sale::new("clk_1".parse::<crate::ClickId>().unwrap(), " ", 4900);
             let invalid = Error::Invalid(sale.check().unwrap_err());
             assert!(!is_acknowledged(invalid));
-            let free = Error::NothingToReport(NothingToReport::ZeroAmount);
-            assert!(!is_acknowledged(free));
         }
 
         #[test]

@@ -1,9 +1,15 @@
 //! Leads and sales: what is reported, and what comes of it.
 
 mod acknowledged;
+#[cfg(feature = "client")]
+mod handle;
 pub(crate) mod lead;
+#[cfg(feature = "client")]
+mod or_warn;
 pub(crate) mod partli;
 pub(crate) mod payment_processor;
+#[cfg(feature = "client")]
+mod reporter;
 pub(crate) mod sale;
 pub(crate) mod sale_answer;
 
@@ -21,8 +27,15 @@ pub use self::{
     lead::{LeadClick, LeadLink},
     sale_answer::{CommissionStatus, SaleRecord},
 };
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::{
+    handle::Track,
+    or_warn::OrWarn,
+    reporter::{Reporter, Transaction},
+};
 
-/// What became of a report, from an adapter's `Track`.
+/// What became of a report, by a client or by a [`Track`](crate::Track).
 ///
 /// [`Acknowledged`] says whether the click has done its duty then.
 ///
@@ -40,6 +53,14 @@ pub enum Outcome<T> {
 }
 
 impl<T> Outcome<T> {
+    /// What the service answered, where it took the report.
+    pub fn accepted(self) -> Option<T> {
+        match self {
+            Self::Accepted(answer) => Some(answer),
+            Self::Queued | Self::NothingToReport(_) => None,
+        }
+    }
+
     /// The same outcome, with another form of what the service answered.
     pub fn map<U>(self, answer: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {

@@ -105,17 +105,15 @@ fn sale() -> Sale {
 fn the_calls_are_those_of_the_other_client() {
     let service = Service::start(SALE, 10);
     let answer = service.client().track.sale(sale()).unwrap();
+    let answer = answer.accepted().unwrap();
     assert_eq!(answer.sale.commission_amount, Some(490));
-    let outcome = service.client().track.report_sale(sale()).unwrap();
-    assert_eq!(outcome, Outcome::Accepted(answer));
-    assert_eq!(service.seen(), ["post /api/track/sale http/1.1"; 2]);
+    assert_eq!(service.seen(), ["post /api/track/sale http/1.1"]);
 
     let service = Service::start("null", 10);
-    let lead = || Lead::new(click(), "Sign Up", "user_001");
-    assert_eq!(service.client().track.lead(lead()).unwrap(), None);
-    let outcome = service.client().track.report_lead(lead()).unwrap();
+    let lead = Lead::new(click(), "Sign Up", "user_001");
+    let outcome = service.client().track.lead(lead).unwrap();
     assert_eq!(outcome, Outcome::NothingToReport(NothingToReport::NoLink));
-    assert_eq!(service.seen(), ["post /api/track/lead http/1.1"; 2]);
+    assert_eq!(service.seen(), ["post /api/track/lead http/1.1"]);
 
     let body = r#"{"publicToken":"pt_1","expires":"2026-11-21T08:30:00.000Z"}"#;
     let service = Service::start(body, 10);
@@ -134,10 +132,10 @@ fn partlis_calls_are_those_of_its_other_client() {
     let lead = || Lead::new(click(), "Sign Up", "user_001");
 
     let (partli, attributed) = service(r#"{"eventId":"7f3c","attributed":true}"#);
-    let answer = partli.track.sale(sale().invoice_id("inv_001")).unwrap();
+    let outcome = partli.track.sale(sale().invoice_id("inv_001")).unwrap();
+    assert_eq!(partli.track.lead(lead()).unwrap(), outcome);
+    let answer = outcome.accepted().unwrap();
     assert_eq!(answer.event_id.as_deref(), Some("7f3c"));
-    let outcome = partli.track.report_lead(lead()).unwrap();
-    assert_eq!(outcome, Outcome::Accepted(answer));
     let error = partli.track.sale(sale()).unwrap_err();
     assert!(matches!(&error, Error::Invalid(why) if why.field() == "externalId"));
     let sent = [
@@ -147,12 +145,12 @@ fn partlis_calls_are_those_of_its_other_client() {
     assert_eq!(attributed.seen(), sent);
 
     let (partli, nobody) = service(r#"{"eventId":null,"attributed":false}"#);
-    assert!(!partli.track.lead(lead()).unwrap().attributed);
     let unpaid = Outcome::NothingToReport(NothingToReport::NotAttributed);
-    let outcome = partli.track.report_sale(sale().invoice_id("inv_001"));
+    assert_eq!(partli.track.lead(lead()).unwrap(), unpaid);
+    let outcome = partli.track.sale(sale().invoice_id("inv_001"));
     assert_eq!(outcome.unwrap(), unpaid);
     let free = Sale::new(click(), "user_001", 0);
-    let outcome = partli.track.report_sale(free).unwrap();
+    let outcome = partli.track.sale(free).unwrap();
     assert_eq!(
         outcome,
         Outcome::NothingToReport(NothingToReport::ZeroAmount)

@@ -1,6 +1,6 @@
 //! The client of Partli, over scripts.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use refport_core::{
@@ -38,6 +38,7 @@ async fn a_sale_goes_out_as_documented_and_its_answer_comes_back() {
     let script = Scripted::new([answer(200, ATTRIBUTED)]);
     let sale = sale().currency("eur").customer_email("carla@example.com");
     let answer = partli(&script).track.sale(sale).await.unwrap();
+    let answer = answer.accepted().unwrap();
     assert_eq!(
         (answer.event_id.as_deref(), answer.attributed),
         (Some("7f3c"), true)
@@ -66,7 +67,7 @@ async fn a_lead_goes_out_as_documented_with_a_key_of_its_own() {
     ] {
         let script = Scripted::new([answer(201, ATTRIBUTED)]);
         let answer = partli(&script).track.lead(lead).await.unwrap();
-        assert!(answer.attributed);
+        assert!(answer.accepted().unwrap().attributed);
         assert_eq!(script.seen()[0].uri(), "https://partli.app/api/track/lead");
         assert_eq!(
             body_of(&script),
@@ -98,10 +99,11 @@ async fn no_click_is_needed() {
     let script = Scripted::new([answer(200, NOBODY)]);
     let track = partli(&script).track;
     let renewal = Sale::without_click("user_001", 4900).invoice_id("inv_002");
-    assert!(!track.sale(renewal).await.unwrap().attributed);
+    let nobody = Outcome::NothingToReport(NothingToReport::NotAttributed);
+    assert_eq!(track.sale(renewal).await.unwrap(), nobody);
     assert_eq!(body_of(&script).get("clickId"), None);
     let lead = Lead::without_click("Sign Up", "user_001");
-    assert!(!track.lead(lead).await.unwrap().attributed);
+    assert_eq!(track.lead(lead).await.unwrap(), nobody);
 }
 
 #[tokio::test]
@@ -110,23 +112,23 @@ async fn what_is_certainly_wrong_is_not_sent() {
     let track = partli(&script).track;
     let why = |error: Error| {
         assert!(matches!(error, Error::Invalid(_)) && !error.is_retryable());
-        error.source().unwrap().to_string()
+        error.to_string()
     };
     let no_invoice = Sale::new(click(), "user_001", 4900);
     assert_eq!(
         why(track.sale(no_invoice).await.unwrap_err()),
-        "externalId: is missing, Partli requires it to count a sale once: \
+        "request not sent: externalId: is missing, Partli requires it to count a sale once: \
          give the sale its `invoice_id`"
     );
     let negative = Sale::new(click(), "user_001", -1).invoice_id("inv_001");
     let negative = why(track.sale(negative).await.unwrap_err());
     assert!(
-        negative.starts_with("amountCents: is negative"),
+        negative.starts_with("request not sent: amountCents: is negative"),
         "{negative}"
     );
     let nameless = Lead::without_click("", "user_001");
-    let nameless = why(track.report_lead(nameless).await.unwrap_err());
-    assert!(nameless.starts_with("eventName"), "{nameless}");
+    let nameless = why(track.lead(nameless).await.unwrap_err());
+    assert!(nameless.contains(": eventName"), "{nameless}");
     assert_eq!(script.sent(), 0);
 }
 
@@ -136,20 +138,18 @@ async fn nothing_to_report_is_an_outcome() {
     let script = Scripted::new([answer(200, NOBODY)]);
     let track = partli(&script).track;
     // A free order, which has no invoice.
-    let free = || Sale::new(click(), "user_001", 0);
-    let error = track.sale(free()).await.unwrap_err();
-    assert!(matches!(error, Error::NothingToReport(ZeroAmount)));
-    let outcome = track.report_sale(free()).await.unwrap();
+    let free = Sale::new(click(), "user_001", 0);
+    let outcome = track.sale(free).await.unwrap();
     assert_eq!(outcome, Outcome::NothingToReport(ZeroAmount));
     assert_eq!(script.sent(), 0);
 
-    let outcome = track.report_sale(sale()).await.unwrap();
+    let outcome = track.sale(sale()).await.unwrap();
     assert_eq!(outcome, Outcome::NothingToReport(NotAttributed));
-    let outcome = track.report_lead(lead()).await.unwrap();
+    let outcome = track.lead(lead()).await.unwrap();
     assert_eq!(outcome, Outcome::NothingToReport(NotAttributed));
 
     let script = Scripted::new([answer(200, ATTRIBUTED)]);
-    let outcome = partli(&script).track.report_sale(sale()).await.unwrap();
+    let outcome = partli(&script).track.sale(sale()).await.unwrap();
     let Outcome::Accepted(answer) = outcome else {
         panic!("{outcome:?}");
     };

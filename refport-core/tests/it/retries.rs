@@ -38,6 +38,8 @@ async fn a_call_that_counts_once_is_repeated_until_it_is_taken() {
             .track
             .sale(sale_once())
             .await
+            .unwrap()
+            .accepted()
             .unwrap();
         assert_eq!((answer.sale.id.as_str(), script.sent()), ("sale_1", 2));
     }

@@ -10,6 +10,7 @@ use http::Response;
 use refport_core::{
     ClickId, EmbedTokenRequest, Error, ErrorKind, Lead, Refport, Sale, Timestamp,
     test_util::{Answer, Recorder},
+    track::{NothingToReport, Outcome},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -42,6 +43,7 @@ async fn answers_are_the_documented_ones_made_of_the_request() {
     let refport = recorder.refport();
 
     let least = refport.track.sale(sale()).await.unwrap();
+    let least = least.accepted().unwrap();
     assert_eq!(least.event_name.as_deref(), Some("Purchase"));
     assert_eq!(least.customer.external_id.as_deref(), Some("user_001"));
     assert_eq!(least.sale.amount, Some(4900));
@@ -53,13 +55,15 @@ async fn answers_are_the_documented_ones_made_of_the_request() {
 
     let full = sale_once().currency("eur").payment_processor("stripe");
     let full = refport.track.sale(full).await.unwrap();
+    let full = full.accepted().unwrap();
     assert_ne!(full.sale.id, least.sale.id);
     assert_eq!(full.customer.email(), Some("c@example.com"));
     assert_eq!(full.sale.currency.unwrap().as_str(), "eur");
     assert_eq!(full.sale.payment_processor.unwrap().as_str(), "stripe");
     assert_eq!(full.sale.invoice_id.as_deref(), Some("inv_001"));
 
-    let answer = refport.track.lead(lead()).await.unwrap().unwrap();
+    let answer = refport.track.lead(lead()).await.unwrap();
+    let answer = answer.accepted().unwrap();
     assert_eq!(answer.event_name.as_deref(), Some("Sign Up"));
     assert_eq!(answer.click.id.as_deref(), Some("clk_1"));
     assert!(answer.link.id.is_some() && answer.link.program_id.is_some());
@@ -160,7 +164,8 @@ async fn faults_look_like_what_they_are() {
     assert!(matches!(error, Error::Decode(_)), "{error:?}");
 
     recorder.answer_next(Answer::no_link());
-    assert_eq!(refport.track.lead(lead()).await.unwrap(), None);
+    let no_link = Outcome::NothingToReport(NothingToReport::NoLink);
+    assert_eq!(refport.track.lead(lead()).await.unwrap(), no_link);
 
     recorder.answer_next(Answer::timeout());
     assert!(refport.track.lead(lead()).await.unwrap_err().is_timeout());
@@ -265,7 +270,10 @@ async fn partli_is_played_by_its_own_rules() {
     let partli = recorder.partli();
     let sale = || sale().invoice_id("inv_001").currency("EUR");
     let first = partli.track.sale(sale()).await.unwrap();
-    assert!(first.attributed && first.event_id.is_some());
+    let Outcome::Accepted(answer) = &first else {
+        panic!("{first:?}");
+    };
+    assert!(answer.attributed && answer.event_id.is_some());
     assert_eq!(partli.track.sale(sale()).await.unwrap(), first);
     recorder.assert_one_sale("inv_001");
     assert_eq!(recorder.sales(), [sale()]);
@@ -277,11 +285,11 @@ async fn partli_is_played_by_its_own_rules() {
     assert_eq!(recorder.leads().len(), 1);
 
     let nobody = Lead::without_click("Sign Up", "user_002");
-    let answer = partli.track.lead(nobody).await.unwrap();
-    assert!(!answer.attributed && answer.event_id.is_none());
+    let unpaid = Outcome::NothingToReport(NothingToReport::NotAttributed);
+    assert_eq!(partli.track.lead(nobody).await.unwrap(), unpaid);
     recorder.answer_next(Answer::no_link());
     let lost = Sale::new(click(), "user_003", 100).invoice_id("inv_003");
-    assert!(!partli.track.sale(lost).await.unwrap().attributed);
+    assert_eq!(partli.track.sale(lost).await.unwrap(), unpaid);
     assert_eq!(recorder.sales().len(), 1);
 
     let text = complaint(|| recorder.assert_one_sale("inv_003"));

@@ -1,9 +1,19 @@
-/// A connection on which an outbox can enqueue: `SqliteConnection` and `PgConnection` of sqlx.
+use refport_core::track::Transaction;
+
+use crate::{Entry, Outbox};
+
+/// A connection on which an outbox can enqueue: `SqliteConnection` and `PgConnection` of sqlx 0.9.
 ///
 /// A transaction gives it as `&mut *tx`.
-pub trait Connection: sealed::Connection {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no connection that an outbox can enqueue on",
+    label = "not the connection of a transaction",
+    note = "pass `&mut *tx`, where `tx` is a transaction of sqlx 0.9 (`refport_outbox::sqlx`), on a \
+            database whose feature, `sqlite` or `postgres`, is on"
+)]
+pub trait Connection: sealed::Connection + Transaction<Outbox, Entry = Entry> {}
 
-impl<C: sealed::Connection> Connection for C {}
+impl<C: sealed::Connection + Transaction<Outbox, Entry = Entry>> Connection for C {}
 
 pub(crate) mod sealed {
     use std::future::Future;

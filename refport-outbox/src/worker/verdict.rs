@@ -84,7 +84,6 @@ fn of_error(error: &Error) -> (Verdict, bool) {
             Verdict::Refused(failure("invalid", &refused.to_string())),
             true,
         ),
-        Error::NothingToReport(why) => (Verdict::Delivered(Some(nothing(*why))), true),
         Error::Api(error) => of_answer(error),
         Error::Transport(error) => of_transport(error),
         Error::Decode(error) => {

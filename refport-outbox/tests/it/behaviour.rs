@@ -1,6 +1,6 @@
 //! What holds on both databases, where all goes well or the application errs.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use refport_outbox::{
     Conflict, EnqueueError, Enqueued, Entry, KeyError, State,
@@ -103,7 +103,7 @@ pub(crate) async fn a_key_is_the_invoice_the_lead_or_the_callers(database: Datab
         matches!(error, EnqueueError::Key(KeyError::Missing)),
         "{error:?}"
     );
-    assert!(error.source().unwrap().to_string().contains("invoice ID"));
+    assert!(error.to_string().contains("invoice ID"));
 
     let keyed = Entry::new(no_invoice).key("order 1");
     assert_eq!(outbox.add(keyed.clone()).await.unwrap(), Enqueued::New);

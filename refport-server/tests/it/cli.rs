@@ -124,7 +124,7 @@ async fn from_nothing_to_a_commission_by_commands() {
         4900,
     );
     let answer = refport.track.sale(sale).await.unwrap();
-    assert_eq!(answer.sale.commission_amount, Some(980));
+    assert_eq!(answer.accepted().unwrap().sale.commission_amount, Some(980));
 
     let second = json(&folder, &["key", "add", "--json"]);
     let list = client

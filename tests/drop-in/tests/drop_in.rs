@@ -78,7 +78,9 @@ async fn goes_on_as_before(programs: &Programs) -> Transcript {
     expected.insert(0, land);
     assert_same(&expected, &after, "a referred visitor");
     let click_id: ClickId = "clk_1".parse().unwrap();
-    let sale = Sale::new(click_id, "carla", 4900).invoice_id("order_1");
+    let sale = Sale::new(click_id, "carla", 4900)
+        .currency("eur")
+        .invoice_id("order_1");
     assert_eq!(recorder.sales(), [sale]);
     assert_eq!(recorder.sent().len(), 1, "reported once");
     before

@@ -6,8 +6,9 @@
 //! # fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
 //! let refport = Refport::from_env()?; // REFPORT_API_KEY
 //! let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
-//! let answer = refport.track.sale(sale)?;
-//! println!("the partner earns {:?}", answer.sale.commission_amount);
+//! if let Some(answer) = refport.track.sale(sale)?.accepted() {
+//!     println!("the partner earns {:?}", answer.sale.commission_amount);
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -43,7 +44,7 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 #[non_exhaustive]
 pub struct Refport {
     /// Reports leads and sales.
-    pub track: Track,
+    pub track: RefportTrack,
     /// Makes tokens for the embedded portal.
     pub embed_tokens: EmbedTokens,
 }
@@ -88,7 +89,7 @@ impl builder::sealed::Client for Refport {
         } = <crate::Refport as builder::sealed::Client>::over(connected);
         let runtime = Runtime::default();
         Self {
-            track: Track {
+            track: RefportTrack {
                 inner: track,
                 runtime: runtime.clone(),
             },
@@ -102,46 +103,28 @@ impl builder::sealed::Client for Refport {
 
 /// Reports leads and sales: `refport.track`.
 #[derive(Clone, Debug)]
-pub struct Track {
-    inner: crate::Track,
+pub struct RefportTrack {
+    inner: crate::RefportTrack,
     runtime: Runtime,
 }
 
-impl Track {
-    /// Reports a sign-up, as [`crate::Track::lead`].
+impl RefportTrack {
+    /// Reports a sign-up, as [`crate::RefportTrack::lead`].
     ///
     /// # Errors
     ///
-    /// As [`crate::Track::lead`], and within an async runtime.
-    pub fn lead(&self, lead: Lead) -> Result<Option<LeadResponse>, Error> {
+    /// As [`crate::RefportTrack::lead`], and within an async runtime.
+    pub fn lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
         self.runtime.run(self.inner.lead(lead))
     }
 
-    /// Reports a purchase, as [`crate::Track::sale`].
+    /// Reports a purchase, as [`crate::RefportTrack::sale`].
     ///
     /// # Errors
     ///
-    /// As [`crate::Track::sale`], and within an async runtime.
-    pub fn sale(&self, sale: Sale) -> Result<SaleResponse, Error> {
+    /// As [`crate::RefportTrack::sale`], and within an async runtime.
+    pub fn sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
         self.runtime.run(self.inner.sale(sale))
-    }
-
-    /// [`lead`](Self::lead) with its outcomes in one type.
-    ///
-    /// # Errors
-    ///
-    /// As [`lead`](Self::lead).
-    pub fn report_lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
-        self.runtime.run(self.inner.report_lead(lead))
-    }
-
-    /// [`sale`](Self::sale) with its outcomes in one type: a zero amount is no error here.
-    ///
-    /// # Errors
-    ///
-    /// As [`sale`](Self::sale).
-    pub fn report_sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
-        self.runtime.run(self.inner.report_sale(sale))
     }
 }
 

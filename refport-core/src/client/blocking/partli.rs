@@ -22,8 +22,9 @@ pub type PartliBuilder = ClientBuilder<Partli>;
 /// # fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
 /// let partli = Partli::from_env()?; // PARTLI_API_KEY
 /// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
-/// let answer = partli.track.sale(sale)?;
-/// println!("event {:?}, attributed: {}", answer.event_id, answer.attributed);
+/// if let Some(answer) = partli.track.sale(sale)?.accepted() {
+///     println!("a partner is paid for {:?}", answer.event_id);
+/// }
 /// # Ok(())
 /// # }
 /// ```
@@ -91,7 +92,7 @@ impl PartliTrack {
     /// # Errors
     ///
     /// As [`crate::PartliTrack::lead`], and within an async runtime.
-    pub fn lead(&self, lead: Lead) -> Result<PartliResponse, Error> {
+    pub fn lead(&self, lead: Lead) -> Result<Outcome<PartliResponse>, Error> {
         self.runtime.run(self.inner.lead(lead))
     }
 
@@ -100,27 +101,7 @@ impl PartliTrack {
     /// # Errors
     ///
     /// As [`crate::PartliTrack::sale`], and within an async runtime.
-    pub fn sale(&self, sale: Sale) -> Result<PartliResponse, Error> {
+    pub fn sale(&self, sale: Sale) -> Result<Outcome<PartliResponse>, Error> {
         self.runtime.run(self.inner.sale(sale))
-    }
-
-    /// [`lead`](Self::lead) with its outcomes in one type: attributed to nobody is
-    /// [`NothingToReport::NotAttributed`](crate::track::NothingToReport::NotAttributed).
-    ///
-    /// # Errors
-    ///
-    /// As [`lead`](Self::lead).
-    pub fn report_lead(&self, lead: Lead) -> Result<Outcome<PartliResponse>, Error> {
-        self.runtime.run(self.inner.report_lead(lead))
-    }
-
-    /// [`sale`](Self::sale) with its outcomes in one type: attributed to nobody and a zero amount
-    /// are no errors here.
-    ///
-    /// # Errors
-    ///
-    /// As [`sale`](Self::sale).
-    pub fn report_sale(&self, sale: Sale) -> Result<Outcome<PartliResponse>, Error> {
-        self.runtime.run(self.inner.report_sale(sale))
     }
 }

@@ -44,8 +44,9 @@ pub type PartliBuilder = ClientBuilder<Partli>;
 /// partli.track.lead(lead).await?;
 ///
 /// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
-/// let answer = partli.track.sale(sale).await?;
-/// println!("event {:?}, attributed: {}", answer.event_id, answer.attributed);
+/// if let Some(answer) = partli.track.sale(sale).await?.accepted() {
+///     println!("a partner is paid for {:?}", answer.event_id);
+/// }
 /// # Ok(())
 /// # }
 /// ```

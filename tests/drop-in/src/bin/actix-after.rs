@@ -17,7 +17,7 @@ use drop_in::{
     on_actix as site,
     orders::{Cart, Orders},
 };
-use refport_actix::{CaptureMiddleware, ClickId, ClickIdMiddleware, Refport, Sale, Track};
+use refport_actix::{CaptureMiddleware, ClickId, ClickIdMiddleware, OrWarn, Refport, Sale, Track};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -76,10 +76,10 @@ async fn checkout(
     let placed = orders.place(&order);
     let location = format!("/account/orders#{}", placed.id);
     if let Some(click_id) = click_id {
-        let sale = Sale::new(click_id, &order.user_id, order.amount_cents).invoice_id(placed.id);
-        if let Err(error) = track.sale(sale).await {
-            tracing::warn!(%error, "sale not reported");
-        }
+        let sale = Sale::new(click_id, &order.user_id, order.amount_cents)
+            .currency("eur")
+            .invoice_id(placed.id);
+        track.sale(sale).await.or_warn();
     }
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))

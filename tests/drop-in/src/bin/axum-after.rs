@@ -14,7 +14,7 @@ use drop_in::{
     on_axum::{self as site, User},
     orders::{Cart, Orders},
 };
-use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, Refport, Sale, Track};
+use refport_axum::{CaptureLayer, ClickId, ClickIdLayer, OrWarn, Refport, Sale, Track};
 use tower_http::{
     compression::CompressionLayer, cors::CorsLayer, services::ServeDir, trace::TraceLayer,
 };
@@ -63,10 +63,10 @@ async fn checkout(
     let placed = orders.place(&order);
     let location = format!("/account/orders#{}", placed.id);
     if let Some(click_id) = click_id {
-        let sale = Sale::new(click_id, order.user_id, order.amount_cents).invoice_id(placed.id);
-        if let Err(error) = track.sale(sale).await {
-            tracing::warn!(%error, "sale not reported");
-        }
+        let sale = Sale::new(click_id, order.user_id, order.amount_cents)
+            .currency("eur")
+            .invoice_id(placed.id);
+        track.sale(sale).await.or_warn();
     }
     Ok((StatusCode::CREATED, [(LOCATION, location)]))
 }
