@@ -32,6 +32,12 @@ pub enum Error {
     /// nor an outbox. The text says which line to add.
     #[error("tracking is not set up: {0}")]
     NotSetUp(&'static str),
+    /// Nothing was sent: a blocking call was made on the client's own thread, in a hook, a layer or a
+    /// transport, where it would wait for itself.
+    #[error(
+        "a blocking call in a hook, a layer or a transport of a client: use the async client there"
+    )]
+    Blocking,
 }
 
 impl Error {
@@ -42,7 +48,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Decode(_) | Self::NotSetUp(_) => false,
+            Self::Invalid(_) | Self::Decode(_) | Self::NotSetUp(_) | Self::Blocking => false,
             Self::Api(error) => matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Server),
             Self::Transport(_) => true,
             Self::Queue(error) => error.is_retryable(),

@@ -16,6 +16,7 @@ use super::{
     endpoint::{Endpoint, Shared},
     observe::ErrorHook,
     pause::Pause,
+    place::Place,
     settings::Settings,
     transport::{BoxError, Transport},
 };
@@ -28,8 +29,8 @@ use crate::Error;
 /// | [`base_url`](Self::base_url) | the service's own | where the service lives |
 /// | [`allow_http`](Self::allow_http) | `false` | plain http to other hosts than the machine itself |
 /// | [`connect_timeout`](Self::connect_timeout) | 3 s | for making a connection |
-/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s | for one attempt, to the last byte |
-/// | [`total_timeout`](Self::total_timeout) | 30 s | for a call with all its attempts and waits |
+/// | [`total_timeout`](Self::total_timeout) | 3 s | for a call with all its attempts and waits |
+/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s | for one attempt, to the last byte, where a call has that long |
 /// | [`max_attempts`](Self::max_attempts) | 3 | how often a call is sent at most |
 /// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, each drawn by chance |
 /// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that a 429 can ask for |
@@ -120,6 +121,30 @@ impl<C: Client> ClientBuilder<C> {
         })
     }
 
+    pub(super) fn from_env_or_disabled() -> Result<C, BuildError> {
+        let is_blank = |key: String| key.trim().is_empty();
+        match env::var(C::KEY_VARIABLE).map(is_blank) {
+            Ok(true) | Err(env::VarError::NotPresent) => {
+                tracing::warn!("tracking is off: {} is not set", C::KEY_VARIABLE);
+                Ok(Self::off())
+            }
+            Ok(false) | Err(env::VarError::NotUnicode(_)) => Self::from_env()?.build(),
+        }
+    }
+
+    pub(super) fn disabled() -> C {
+        tracing::info!("tracking is off: the client is a disabled one");
+        Self::off()
+    }
+
+    fn off() -> C {
+        let base = BaseUrl::parse(C::DEFAULT_BASE_URL, false);
+        C::over(sealed::Connected {
+            endpoint: Endpoint::off(),
+            base: base.expect("it is an address"),
+        })
+    }
+
     /// Where the service lives, with or without a path and a trailing slash.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
@@ -146,6 +171,9 @@ impl<C: Client> ClientBuilder<C> {
     }
 
     /// How long a call may take in all. Where it is shorter than an attempt, it cuts that short.
+    ///
+    /// It is for calls that somebody waits for. A worker of an outbox makes one attempt a call, which has
+    /// its [`attempt_timeout`](Self::attempt_timeout); in the background a call has 30 s at least.
     pub const fn total_timeout(mut self, timeout: Duration) -> Self {
         self.settings.total_timeout = timeout;
         self
@@ -239,11 +267,12 @@ impl<C: Client> ClientBuilder<C> {
         if settings.max_attempts == 0 {
             return Err(Problem::TooSmall("max_attempts", "1").into());
         }
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => default_transport(&base, &settings)?,
+        let (transport, place) = match self.transport {
+            Some(transport) => (transport, Place::Callers),
+            None => (default_transport(&base, &settings)?, Place::Own),
         };
         let endpoint = Endpoint::new(Shared {
+            place,
             transport: self
                 .layers
                 .into_iter()

@@ -26,10 +26,14 @@ impl EmbedTokens {
     ///
     /// When the request is certainly wrong (nothing is sent), the service answers an error, no
     /// answer comes within the time budgets, or the answer cannot be read.
-    pub async fn create(&self, request: EmbedTokenRequest) -> Result<EmbedToken, Error> {
-        request.check().map_err(Error::Invalid)?;
-        let call = Call::new("embed_tokens.create", &self.url, &request, Repeat::Always);
-        drop(request);
-        self.endpoint.post(call).await
+    pub fn create(
+        &self,
+        request: EmbedTokenRequest,
+    ) -> impl Future<Output = Result<EmbedToken, Error>> + Send + use<> {
+        let name = "embed_tokens.create";
+        let valid = request.check().map_err(Error::Invalid);
+        let call = valid.map(|()| Call::new(name, &self.url, &request, Repeat::Always));
+        let endpoint = self.endpoint.clone();
+        async move { endpoint.post(call?).await }
     }
 }

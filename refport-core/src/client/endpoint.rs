@@ -16,20 +16,27 @@ use super::{
     call::{Call, Unsent},
     observe::{ErrorHook, Observed},
     pause::{Asked, Pause},
+    place::Place,
     retry::{RetryPolicy, later},
     settings::Settings,
     transport::Transport,
 };
 use crate::{
+    destination::Patience,
     error::{Error, TransportError},
-    track::Outcome,
+    track::{NothingToReport, Outcome},
 };
 
 /// One service with one key: what all calls of a client, and all its clones, share.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint(Arc<Shared>);
+pub(super) struct Endpoint {
+    /// `None` for a client that is disabled.
+    shared: Option<Arc<Shared>>,
+    patience: Patience,
+}
 
 pub(super) struct Shared {
+    pub(super) place: Place,
     pub(super) transport: Transport,
     pub(super) authorization: HeaderValue,
     pub(super) settings: Settings,
@@ -40,11 +47,32 @@ pub(super) struct Shared {
 
 impl Endpoint {
     pub(super) fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+        Self {
+            shared: Some(Arc::new(shared)),
+            patience: Patience::Handler,
+        }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.0.settings
+    /// One that sends nothing.
+    pub(super) const fn off() -> Self {
+        Self {
+            shared: None,
+            patience: Patience::Handler,
+        }
+    }
+
+    /// The same, for callers who wait otherwise.
+    pub(super) fn with(&self, patience: Patience) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the service is known to count a repeated lead once.
+    pub(super) fn repeats_leads(&self) -> bool {
+        let settings = self.shared.as_ref().map(|shared| &shared.settings);
+        settings.is_some_and(|settings| settings.repeat_leads)
     }
 
     /// Posts what is to be reported, and says what came of it.
@@ -54,11 +82,14 @@ impl Endpoint {
         outcome: fn(A) -> Outcome<T>,
     ) -> impl Future<Output = Result<Outcome<T>, Error>> + Send + use<A, T>
     where
-        A: DeserializeOwned + Send,
+        A: DeserializeOwned + Send + 'static,
     {
         let endpoint = self.clone();
         async move {
             match call {
+                Ok(_) if endpoint.drops_reports() => {
+                    Ok(Outcome::NothingToReport(NothingToReport::Disabled))
+                }
                 Ok(call) => endpoint.post(call).await.map(outcome),
                 Err(Unsent::Invalid(refused)) => Err(Error::Invalid(refused)),
                 Err(Unsent::Nothing(why)) => Ok(Outcome::NothingToReport(why)),
@@ -66,37 +97,55 @@ impl Endpoint {
         }
     }
 
-    /// Posts a call, as often as it allows, and reads the answer as JSON.
-    pub(super) async fn post<A: DeserializeOwned>(&self, call: Call) -> Result<A, Error> {
-        let observed = Observed::new(call.name);
-        let attempts = AtomicU32::new(0);
-        let answer = observed.span(self.send(call, &attempts)).await;
-        let status = answer.as_ref().ok().map(Response::status);
-        let result = answer.and_then(|answer| answer::read(&answer));
-        observed.end(
-            &attempts,
-            status,
-            result.as_ref().err(),
-            self.0.on_error.as_ref(),
-        );
-        result
+    /// Whether reports go nowhere. What a worker delivers was stored, and waits for a key.
+    fn drops_reports(&self) -> bool {
+        self.shared.is_none() && self.patience != Patience::Worker
     }
 
+    /// Posts a call, as often as it allows, and reads the answer as JSON. It goes on when this is
+    /// dropped.
+    pub(super) async fn post<A>(&self, call: Call) -> Result<A, Error>
+    where
+        A: DeserializeOwned + Send + 'static,
+    {
+        const OFF: &str = "the client is a disabled one: make it with an API key";
+        let shared = self.shared.clone().ok_or(Error::NotSetUp(OFF))?;
+        let (place, patience) = (shared.place, self.patience);
+        // Made here, so that the span belongs to what the caller is doing.
+        let observed = Observed::new(call.name, shared.on_error.clone());
+        let posting = async move {
+            let sending = shared.send(call, patience, &observed.attempts);
+            let answer = observed.span(sending).await;
+            let status = answer.as_ref().ok().map(Response::status);
+            let result = answer.and_then(|answer| answer::read(&answer));
+            observed.end(status, result.as_ref().err());
+            result
+        };
+        place.run(posting).await
+    }
+}
+
+impl Shared {
     /// Any answer, an error status included, within the time of the whole call.
-    async fn send(&self, call: Call, made: &AtomicU32) -> Result<Response<Bytes>, Error> {
+    async fn send(
+        &self,
+        call: Call,
+        patience: Patience,
+        made: &AtomicU32,
+    ) -> Result<Response<Bytes>, Error> {
         let now = Instant::now();
-        let deadline = later(now, self.0.settings.total_timeout);
-        if let Some(asked) = self.0.pause.at(now)
+        let deadline = later(now, self.settings.total_timeout(patience));
+        if let Some(asked) = self.pause.at(now)
             && asked.until >= deadline
         {
             return Err(Error::Api(refused_for(asked)));
         }
         let attempt = Attempt {
-            shared: &self.0,
+            shared: self,
             made,
             deadline,
         };
-        let policy = RetryPolicy::new(&self.0, deadline);
+        let policy = RetryPolicy::new(self, patience, deadline);
         // An attempt is always ready, so nothing has to be waited for before. Attempts and waits end
         // at the deadline by themselves, so the call needs no timer of its own.
         let answer = Retry::new(policy, attempt).call(call);

@@ -10,18 +10,20 @@ pub mod blocking;
 mod build_error;
 mod builder;
 mod call;
+mod constructors;
 mod embed_tokens;
 mod endpoint;
 mod observe;
 mod partli;
 mod pause;
+mod place;
 mod retry;
 mod retry_after;
 mod settings;
 mod track;
 mod transport;
 
-use self::builder::sealed::Connected;
+pub(crate) use self::place::own_runtime;
 pub use self::{
     build_error::BuildError,
     builder::{Client, ClientBuilder},
@@ -30,6 +32,7 @@ pub use self::{
     track::RefportTrack,
     transport::{BoxError, Transport},
 };
+use self::{builder::sealed::Connected, constructors::constructors};
 
 /// Settings of a [`Refport`] client.
 pub type RefportBuilder = ClientBuilder<Refport>;
@@ -37,8 +40,15 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 /// The client of the Refport service, and of a `refport-server` of your own.
 ///
 /// Clones share one connection pool and cost a reference count: do not wrap it in an `Arc`.
-/// Calls have time budgets by default, so that a service that is slow or gone cannot hold your
-/// checkout: 3 s to connect, 10 s for an attempt, 30 s for the whole call.
+/// A call has 3 s by default, with all its attempts and waits, so that a service that is slow or gone
+/// cannot hold your checkout. Once begun it goes on, within that time, when nobody waits for it any more,
+/// as when the buyer leaves and the handler is dropped; and it is always told of, in its span, the metrics
+/// and [`on_error`](ClientBuilder::on_error). What is not to be lost goes into an outbox
+/// (`refport-outbox`).
+///
+/// Connections are driven by a thread of this crate's own, one for the process: however busy the threads
+/// of your runtimes are, and whenever those end, they hold up none of each other's calls. Hooks and layers
+/// run there, so they must not block.
 ///
 /// ```no_run
 /// use refport_core::{ClickId, Lead, Refport, Sale};
@@ -68,33 +78,15 @@ pub struct Refport {
 impl Refport {
     /// Where the Refport service lives.
     pub const DEFAULT_BASE_URL: &str = "https://app.refport.co";
-
-    /// A client with the defaults for the Refport service.
-    ///
-    /// # Errors
-    ///
-    /// When the key is blank or cannot stand in a header, or TLS cannot be set up (a slim image
-    /// without `ca-certificates`, for one).
-    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
-        Self::builder(api_key).build()
-    }
-
-    /// A client with settings of your own.
-    pub fn builder(api_key: impl Into<String>) -> RefportBuilder {
-        RefportBuilder::new(api_key.into())
-    }
-
-    /// A client as the environment says: `REFPORT_API_KEY`, `REFPORT_BASE_URL` where the service
-    /// is not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL), and `REFPORT_ALLOW_HTTP=1` where that
-    /// is plain http on another host ([`ClientBuilder::allow_http`]).
-    ///
-    /// # Errors
-    ///
-    /// When `REFPORT_API_KEY` is not set, and as [`new`](Self::new).
-    pub fn from_env() -> Result<Self, BuildError> {
-        RefportBuilder::from_env()?.build()
-    }
 }
+
+constructors!(
+    Refport,
+    RefportBuilder,
+    "REFPORT_API_KEY",
+    "REFPORT_BASE_URL",
+    "REFPORT_ALLOW_HTTP"
+);
 
 impl Client for Refport {}
 

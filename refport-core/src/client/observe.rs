@@ -11,14 +11,18 @@ use std::{
 use http::StatusCode;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, TransportError};
 
 /// Called with each call's error, after the last attempt.
 pub(super) type ErrorHook = Arc<dyn Fn(&Error) + Send + Sync>;
 
-/// One call that is watched.
+/// One call that is watched. It is told of in each case, also where nobody waits for it any more.
 pub(super) struct Observed {
     span: Span,
+    /// How often the call was sent.
+    pub(super) attempts: AtomicU32,
+    hook: Option<ErrorHook>,
+    is_told: bool,
     #[cfg(feature = "metrics")]
     call: &'static str,
     #[cfg(feature = "metrics")]
@@ -26,7 +30,7 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    pub(super) fn new(call: &'static str) -> Self {
+    pub(super) fn new(call: &'static str, hook: Option<ErrorHook>) -> Self {
         Self {
             span: info_span!(
                 "refport",
@@ -36,6 +40,9 @@ impl Observed {
                 outcome = Empty,
                 request_id = Empty
             ),
+            attempts: AtomicU32::new(0),
+            hook,
+            is_told: false,
             #[cfg(feature = "metrics")]
             call,
             #[cfg(feature = "metrics")]
@@ -43,19 +50,18 @@ impl Observed {
         }
     }
 
-    pub(super) fn span<F: Future>(&self, call: F) -> impl Future<Output = F::Output> {
+    pub(super) fn span<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
         call.instrument(self.span.clone())
     }
 
-    pub(super) fn end(
-        &self,
-        attempts: &AtomicU32,
-        status: Option<StatusCode>,
-        error: Option<&Error>,
-        hook: Option<&ErrorHook>,
-    ) {
-        let attempts = attempts.load(Ordering::Relaxed);
-        let outcome = error.map_or("accepted", outcome_of);
+    /// Tells how the call ended.
+    pub(super) fn end(mut self, status: Option<StatusCode>, error: Option<&Error>) {
+        self.tell(status, error, error.map_or("accepted", outcome_of));
+    }
+
+    fn tell(&mut self, status: Option<StatusCode>, error: Option<&Error>, outcome: &'static str) {
+        self.is_told = true;
+        let attempts = self.attempts.load(Ordering::Relaxed);
         self.span.record("attempts", attempts);
         self.span.record("outcome", outcome);
         if let Some(status) = status {
@@ -69,7 +75,7 @@ impl Observed {
         }
         #[cfg(feature = "metrics")]
         self.measure(attempts, outcome);
-        if let (Some(error), Some(hook)) = (error, hook) {
+        if let (Some(error), Some(hook)) = (error, &self.hook) {
             self.span.in_scope(|| hook(error));
         }
     }
@@ -85,6 +91,16 @@ impl Observed {
     }
 }
 
+impl Drop for Observed {
+    /// A call that did not come to its end: its runtime ended, or something in it panicked.
+    fn drop(&mut self) {
+        if !self.is_told {
+            let error = TransportError::broken("the call was cut off before its end");
+            self.tell(None, Some(&Error::Transport(error)), "cut_off");
+        }
+    }
+}
+
 /// A stable name for each way a call can end.
 fn outcome_of(error: &Error) -> &'static str {
     match error {
@@ -94,6 +110,7 @@ fn outcome_of(error: &Error) -> &'static str {
         Error::Transport(_) => "unreachable",
         Error::Queue(_) => "queue",
         Error::NotSetUp(_) => "not_set_up",
+        Error::Blocking => "blocking",
         Error::Api(error) => match error.kind() {
             ErrorKind::Auth => "auth",
             ErrorKind::Validation => "validation",

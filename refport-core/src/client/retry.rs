@@ -15,7 +15,7 @@ use super::{
     pause::Asked,
     retry_after,
 };
-use crate::error::TransportError;
+use crate::{destination::Patience, error::TransportError};
 
 /// The policy of one call, for tower's retry service.
 #[derive(Clone)]
@@ -32,12 +32,12 @@ type Outcome = Result<Response<Bytes>, TransportError>;
 type Reason = &'static str;
 
 impl<'a> RetryPolicy<'a> {
-    pub(super) fn new(shared: &'a Shared, deadline: Instant) -> Self {
+    pub(super) fn new(shared: &'a Shared, patience: Patience, deadline: Instant) -> Self {
         let (first, longest) = shared.settings.backoff;
         Self {
             shared,
             backoff: Backoff::new(first, longest),
-            attempts_left: shared.settings.max_attempts,
+            attempts_left: shared.settings.max_attempts(patience),
             deadline,
         }
     }

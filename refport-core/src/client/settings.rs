@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::destination::Patience;
+
 /// Everything of a client that can be set, with its default.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -13,12 +15,33 @@ pub(super) struct Settings {
     pub(super) repeat_leads: bool,
 }
 
+impl Settings {
+    /// For a call with all its attempts and waits.
+    pub(super) fn total_timeout(&self, patience: Patience) -> Duration {
+        /// Long enough for all attempts to a service that is slow for a moment.
+        const BACKGROUND: Duration = Duration::from_secs(30);
+        match patience {
+            Patience::Handler => self.total_timeout,
+            Patience::Background => self.total_timeout.max(BACKGROUND),
+            Patience::Worker => self.attempt_timeout,
+        }
+    }
+
+    /// How often a call is sent at most.
+    pub(super) const fn max_attempts(&self, patience: Patience) -> u32 {
+        match patience {
+            Patience::Handler | Patience::Background => self.max_attempts,
+            Patience::Worker => 1,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(3),
             attempt_timeout: Duration::from_secs(10),
-            total_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(3),
             max_attempts: 3,
             backoff: (Duration::from_millis(200), Duration::from_secs(5)),
             max_retry_after: Duration::from_secs(60),

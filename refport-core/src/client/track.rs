@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     Error, Lead, LeadResponse, Sale, SaleResponse,
+    destination::Patience,
     track::{NothingToReport, Outcome},
 };
 
@@ -28,6 +29,14 @@ impl RefportTrack {
             endpoint,
             lead: base.join("/api/track/lead"),
             sale: base.join("/api/track/sale"),
+        }
+    }
+
+    /// The same, for callers who wait otherwise.
+    pub(crate) fn with(&self, patience: Patience) -> Self {
+        Self {
+            endpoint: self.endpoint.with(patience),
+            ..self.clone()
         }
     }
 
@@ -89,7 +98,7 @@ impl RefportTrack {
 
     /// Whether the service is known to count a repeated lead once.
     pub(crate) fn repeats_leads(&self) -> bool {
-        self.endpoint.settings().repeat_leads
+        self.endpoint.repeats_leads()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 /// - **All are called at once, and none waits for another or fails with it.** One that panics or
 ///   takes too long ([`timeout`](Self::timeout)) gives an error of its own. The answer comes with
 ///   the last of them, so a checkout waits as long as for the slowest alone.
-/// - Nothing is spawned: dropping the call drops what is not finished.
+/// - Dropping the call drops what is not finished; a client of this crate finishes what it has begun.
 ///
 /// Clones share the destinations and cost a reference count. The [module](super) has an example.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
     /// A report to nobody yet.
     pub fn new() -> Self {
@@ -46,7 +46,7 @@ impl FanOut {
         self
     }
 
-    /// How long any one destination may take: 30 s by default, as the clients of this crate have
+    /// How long any one destination may take: 3 s by default, as the clients of this crate have
     /// for a whole call. The shorter of the two counts.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -67,6 +67,7 @@
 //! ```
 
 mod fan_out;
+mod patience;
 mod program;
 mod reported;
 mod services;
@@ -77,6 +78,7 @@ use crate::{CookieName, Error, Lead, Sale, track::Outcome};
 
 pub use self::{
     fan_out::{FanOut, Report},
+    patience::Patience,
     program::Program,
     reported::Reported,
 };
@@ -116,6 +118,12 @@ pub trait Destination: Send + Sync {
         false
     }
 
+    /// The same destination for callers who wait otherwise than a handler does, where that makes a
+    /// difference. `None`, the default, is as it is.
+    fn patient(&self, _: Patience) -> Option<Box<dyn Destination>> {
+        None
+    }
+
     /// Reports a sign-up.
     ///
     /// # Errors
@@ -148,6 +156,10 @@ impl<D: Destination + ?Sized> Destination for Box<D> {
         (**self).counts_leads_once()
     }
 
+    fn patient(&self, patience: Patience) -> Option<Box<dyn Destination>> {
+        (**self).patient(patience)
+    }
+
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
         (**self).report_lead(lead)
     }
@@ -172,6 +184,10 @@ impl<D: Destination + ?Sized> Destination for Arc<D> {
 
     fn counts_leads_once(&self) -> bool {
         (**self).counts_leads_once()
+    }
+
+    fn patient(&self, patience: Patience) -> Option<Box<dyn Destination>> {
+        (**self).patient(patience)
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {

@@ -1,4 +1,4 @@
-use super::{Destination, Reporting};
+use super::{Destination, Patience, Reporting};
 use crate::{CookieName, Lead, Sale};
 
 /// A destination under another name and with another cookie: for a second program of the same
@@ -47,6 +47,16 @@ impl<D: Destination> Destination for Program<D> {
 
     fn counts_leads_once(&self) -> bool {
         self.destination.counts_leads_once()
+    }
+
+    fn patient(&self, patience: Patience) -> Option<Box<dyn Destination>> {
+        let destination = self.destination.patient(patience)?;
+        let cookie_name = self.cookie_name.clone();
+        Some(Box::new(Program::new(
+            self.name.clone(),
+            cookie_name,
+            destination,
+        )))
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {

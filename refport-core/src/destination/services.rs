@@ -2,7 +2,7 @@
 
 use futures_util::TryFutureExt;
 
-use super::{Destination, Reported, Reporting};
+use super::{Destination, Patience, Reported, Reporting};
 use crate::{CookieName, Lead, Partli, Refport, Sale, track::Outcome};
 
 /// By the name `refport` and the cookie `refp_id`. It counts nothing without a click, and a repeated
@@ -23,6 +23,15 @@ impl Destination for Refport {
 
     fn counts_leads_once(&self) -> bool {
         self.track.repeats_leads()
+    }
+
+    fn patient(&self, patience: Patience) -> Option<Box<dyn Destination>> {
+        let track = self.track.with(patience);
+        let embed_tokens = self.embed_tokens.clone();
+        Some(Box::new(Self {
+            track,
+            embed_tokens,
+        }))
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {
@@ -49,6 +58,11 @@ impl Destination for Partli {
 
     fn counts_leads_once(&self) -> bool {
         true
+    }
+
+    fn patient(&self, patience: Patience) -> Option<Box<dyn Destination>> {
+        let track = self.track.with(patience);
+        Some(Box::new(Self { track }))
     }
 
     fn report_lead(&self, lead: Lead) -> Reporting<'_> {

@@ -12,7 +12,7 @@ use crate::{ApiError, Error, ErrorKind};
 /// | [`Outcome::Queued`]: stored, once the transaction it is in is committed | yes |
 /// | [`NothingToReport::NoLink`]: the click belongs to no link, and never will | yes |
 /// | [`NothingToReport::NotAttributed`]: the service took it, and its click pays nobody | yes |
-/// | [`NothingToReport::NoClick`]: nothing was sent | no |
+/// | [`NothingToReport::NoClick`], [`NothingToReport::Disabled`]: nothing was sent | no |
 /// | [`NothingToReport::ZeroAmount`]: nothing was sent, the paid sale is still to come | no |
 /// | refused with 400 or 422, with the service's code or message | yes |
 /// | the same without one: the page of a proxy, or a wrong address | no |
@@ -61,7 +61,7 @@ impl Acknowledged for NothingToReport {
     fn is_acknowledged(&self) -> bool {
         match self {
             Self::NoLink | Self::NotAttributed => true,
-            Self::ZeroAmount | Self::NoClick => false,
+            Self::ZeroAmount | Self::NoClick | Self::Disabled => false,
         }
     }
 }
@@ -124,6 +124,7 @@ mod tests {
     fn attributed_to_nobody() {
         assert!(nothing(NothingToReport::NotAttributed).is_acknowledged());
         assert!(!nothing(NothingToReport::NoClick).is_acknowledged());
+        assert!(!nothing(NothingToReport::Disabled).is_acknowledged());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod acknowledged;
 #[cfg(feature = "client")]
+mod background;
+#[cfg(feature = "client")]
 mod handle;
 pub(crate) mod lead;
 #[cfg(feature = "client")]
@@ -30,6 +32,7 @@ pub use self::{
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::{
+    background::{Background, Unreported},
     handle::Track,
     or_warn::OrWarn,
     reporter::{Reporter, Transaction},
@@ -85,6 +88,8 @@ pub enum NothingToReport {
     /// There is no click of this program, which counts nothing without one, so it is not sent. So
     /// answers a fan-out.
     NoClick,
+    /// The client is a disabled one, which sends nothing.
+    Disabled,
 }
 
 impl fmt::Display for NothingToReport {
@@ -94,6 +99,7 @@ impl fmt::Display for NothingToReport {
             Self::NoLink => "the click belongs to no link",
             Self::NotAttributed => "it was attributed to nobody",
             Self::NoClick => "there is no click of this program",
+            Self::Disabled => "tracking is off",
         })
     }
 }

@@ -1,9 +1,9 @@
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use super::Outcome;
 use crate::{
     Error, Lead, Sale,
-    destination::{Destination, Reported, Reporting},
+    destination::{Destination, Patience, Reported, Reporting},
 };
 
 /// What a [`Track`](crate::Track) reports to. The clients are, by being
@@ -49,6 +49,12 @@ use crate::{
 /// # }
 /// ```
 pub trait Reporter: Any + Send + Sync {
+    /// The same for callers who wait otherwise than a handler does, where that makes a difference.
+    /// `None`, the default, is as it is.
+    fn patient(&self, _: Patience) -> Option<Arc<dyn Reporter>> {
+        None
+    }
+
     /// Reports a sign-up, or stores it to be reported.
     ///
     /// # Errors
@@ -66,6 +72,11 @@ pub trait Reporter: Any + Send + Sync {
 }
 
 impl<D: Destination + 'static> Reporter for D {
+    fn patient(&self, patience: Patience) -> Option<Arc<dyn Reporter>> {
+        let patient: Box<dyn Destination> = Destination::patient(self, patience)?;
+        Some(Arc::new(patient))
+    }
+
     fn lead(&self, lead: Lead) -> Reporting<'_> {
         self.report_lead(lead)
     }

@@ -1,12 +1,6 @@
 //! The blocking client, on real sockets.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{net::TcpListener, thread, time::Duration};
 
 use refport_core::{
     ClickId, EmbedTokenRequest, Error, Lead, Sale,
@@ -14,83 +8,17 @@ use refport_core::{
     track::{NothingToReport, Outcome},
 };
 
+use crate::threaded::Service;
+
 const SALE: &str = r#"{"sale":{"id":"sale_1","amount":4900,"commissionAmount":490}}"#;
 
-/// Answers with `body`, so many times on one connection, and remembers the request lines.
-struct Service {
-    url: String,
-    seen: Arc<Mutex<Vec<String>>>,
-    /// Connections that have given their answers.
-    done: Arc<Mutex<Vec<TcpStream>>>,
-}
-
 impl Service {
-    fn start(body: &'static str, answers_a_connection: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let done = Arc::new(Mutex::new(Vec::new()));
-        let (log, kept) = (Arc::clone(&seen), Arc::clone(&done));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (log, kept) = (Arc::clone(&log), Arc::clone(&kept));
-                thread::spawn(move || {
-                    answer(&stream, body, answers_a_connection, &log);
-                    kept.lock().unwrap().push(stream);
-                });
-            }
-        });
-        Self { url, seen, done }
-    }
-
-    /// Waits until a connection has given its answers, and closes it.
-    fn close_connection(&self) {
-        while self.done.lock().unwrap().pop().is_none() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
     fn client(&self) -> Refport {
         Refport::builder("rk_test")
             .base_url(&self.url)
             .build()
             .unwrap()
     }
-
-    fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
-    }
-}
-
-fn answer(mut stream: &TcpStream, body: &str, times: usize, log: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream);
-    for _ in 0..times {
-        let Some(line) = read_request(&mut reader) else {
-            return;
-        };
-        log.lock().unwrap().push(line);
-        let length = body.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-        let _ = stream.write_all((head + body).as_bytes());
-    }
-}
-
-fn read_request(reader: &mut impl BufRead) -> Option<String> {
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
-        if line == "\r\n" {
-            break;
-        }
-        head.push(line.trim().to_ascii_lowercase());
-    }
-    let length = head
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-    reader.read_exact(&mut body).ok()?;
-    head.into_iter().next()
 }
 
 fn click() -> ClickId {
@@ -205,30 +133,41 @@ fn a_service_that_never_answers_uses_up_the_budget_and_no_more() {
 }
 
 #[tokio::test]
-async fn within_a_runtime_it_refuses_and_says_what_to_use() {
-    fn refused(refport: &Refport) {
-        let error = refport.track.sale(sale()).unwrap_err();
-        assert!(
-            matches!(&error, Error::Transport(error) if error.is_unseen()),
-            "{error:?}"
-        );
-        let why = std::error::Error::source(&error).unwrap().to_string();
-        assert!(why.contains("use `refport_core::Refport` there"), "{why}");
-    }
-
+async fn it_works_where_a_runtime_lets_threads_block() {
     let service = Service::start(SALE, 10);
     let refport = service.client();
-    refused(&refport);
-    let refport = tokio::task::spawn_blocking(move || {
-        refused(&refport);
-        refport
+    let sold = tokio::task::spawn_blocking(move || {
+        let outcome = refport.track.sale(sale())?;
+        // Also on the runtime's own thread, which it holds up meanwhile.
+        refport.track.sale(sale())?;
+        Ok::<_, Error>(outcome)
     });
-    refused(&refport.await.unwrap());
+    assert!(sold.await.unwrap().unwrap().accepted().is_some());
+    let refport = service.client();
+    refport.track.sale(sale()).unwrap();
 
     let partli = Partli::builder("pk_live_test").base_url(&service.url);
-    let error = partli.build().unwrap().track.sale(sale().invoice_id("i"));
-    assert!(matches!(error, Err(Error::Transport(error)) if error.is_unseen()));
-    assert!(service.seen().is_empty());
+    let error = partli.build().unwrap().track.sale(sale()).unwrap_err();
+    assert!(matches!(error, Error::Invalid(_)), "{error:?}");
+    assert_eq!(service.seen().len(), 3);
+}
+
+#[test]
+fn where_it_would_wait_for_itself_it_is_refused() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let (told, hears) = std::sync::mpsc::sync_channel(1);
+    let other = Refport::builder("rk_test").base_url(&url).build().unwrap();
+    let refport = Refport::builder("rk_test")
+        .base_url(&url)
+        .max_attempts(1)
+        .on_error(move |_| told.send(other.track.sale(sale()).unwrap_err()).unwrap());
+    let error = refport.build().unwrap().track.sale(sale()).unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    let within = hears.recv().unwrap();
+    assert!(matches!(within, Error::Blocking), "{within:?}");
+    assert!(!within.is_retryable(), "a mistake, which no repeat mends");
 }
 
 #[tokio::test]

@@ -374,6 +374,21 @@ fn from_env_reads_the_key_and_the_address() {
             .contains("http://127.0.0.1:4800/api/track/sale")
     );
     assert!(run(Some(KEY), None).contains("https://app.refport.co/api/track/sale"));
+
+    let own = run(Some(KEY), Some("http://127.0.0.1:4800"));
+    assert!(
+        own.contains("max_attempts: 7") && own.contains("\"http://127.0.0.1:4800\""),
+        "{own}"
+    );
+    assert!(run(None, None).contains("no builder: REFPORT_API_KEY is not set"));
+    // A key that is missing turns it off, one that is wrong does not.
+    for missing in [None, Some(""), Some(" ")] {
+        assert!(run(missing, None).contains("\ndisabled"));
+    }
+    assert!(run(Some(KEY), None).contains("\nnot disabled\n"));
+    for (key, url) in [(Some("two words"), None), (Some(KEY), Some("ftp://x"))] {
+        assert!(run(key, url).contains("not disabled, and wrong"));
+    }
 }
 
 #[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
@@ -385,5 +400,14 @@ fn from_env_in_this_process() {
     match Refport::from_env() {
         Ok(refport) => println!("{refport:?}"),
         Err(error) => println!("error: {error}"),
+    }
+    match Refport::builder_from_env() {
+        Ok(builder) => println!("settings of its own: {:?}", builder.max_attempts(7)),
+        Err(error) => println!("no builder: {error}"),
+    }
+    match Refport::from_env_or_disabled() {
+        Ok(refport) if format!("{refport:?}").contains("shared: None") => println!("disabled"),
+        Ok(_) => println!("not disabled"),
+        Err(error) => println!("not disabled, and wrong: {error}"),
     }
 }

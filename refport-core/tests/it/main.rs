@@ -1,5 +1,7 @@
 //! The crate as its users see it: parsers, and the client over scripts and real sockets.
 
+#[cfg(feature = "client")]
+mod background;
 #[cfg(all(feature = "blocking", feature = "reqwest"))]
 mod blocking;
 #[path = "../../../fuzz/src/lib.rs"]
@@ -11,9 +13,13 @@ mod cookie_peer;
 mod cookie_scan;
 #[cfg(feature = "client")]
 mod destination;
+#[cfg(feature = "client")]
+mod disabled;
 mod fuzz_corpus;
 #[cfg(feature = "reqwest")]
 mod hostile;
+#[cfg(feature = "reqwest")]
+mod leaving;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "client")]
@@ -29,3 +35,5 @@ mod secrets;
 mod server;
 #[cfg(feature = "test-util")]
 mod test_util;
+#[cfg(feature = "reqwest")]
+mod threaded;

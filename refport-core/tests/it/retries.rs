@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use refport_core::{
-    EmbedTokenRequest, Error, ErrorKind, Lead, TransportError, track::Acknowledged,
+    EmbedTokenRequest, Error, ErrorKind, Lead, RefportBuilder, TransportError, track::Acknowledged,
 };
 use tokio::time::{Instant, sleep};
 
@@ -116,13 +116,19 @@ async fn what_is_of_the_moment_is_repeated_where_it_counts_once() {
     }
 }
 
+/// For waits that nobody has to sit through.
+fn patient(builder: RefportBuilder) -> RefportBuilder {
+    builder.total_timeout(Duration::from_secs(60))
+}
+
 /// Not of a 429 alone.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_asked_for_is_kept_to_whatever_the_status() {
     for status in [408, 425, 500, 503] {
         for (asked, least, most) in [("2", 2.0, 2.1), ("0", 0.1, 0.4), ("3600", 5.0, 5.1)] {
             let script = Scripted::new([asking(status, asked), accepted()]);
-            let refport = script.client(|builder| builder.max_retry_after(Duration::from_secs(5)));
+            let refport =
+                script.client(|builder| patient(builder).max_retry_after(Duration::from_secs(5)));
             let start = Instant::now();
             refport.track.sale(sale_once()).await.unwrap();
             let waited = start.elapsed().as_secs_f64();
@@ -165,7 +171,7 @@ async fn attempts_are_counted_and_the_last_error_is_answered() {
             fails(REFUSED),
             answer(500, ""),
         ]);
-        let refport = script.client(|builder| builder.max_attempts(attempts));
+        let refport = script.client(|builder| patient(builder).max_attempts(attempts));
         let error = refport.track.sale(sale_once()).await.unwrap_err();
         assert_eq!(script.sent(), sent);
         assert_eq!(error.as_api().is_some(), attempts == 5, "{error:?}");
@@ -190,7 +196,8 @@ async fn waits_double_with_jitter_between_their_bounds() {
 async fn retry_after_is_kept_to_and_cut_at_its_bound() {
     for (asked, least, most) in [("2", 2.0, 2.5), ("1.5", 1.5, 2.0), ("3600", 5.0, 5.5)] {
         let script = Scripted::new([wait(asked), accepted()]);
-        let refport = script.client(|builder| builder.max_retry_after(Duration::from_secs(5)));
+        let refport =
+            script.client(|builder| patient(builder).max_retry_after(Duration::from_secs(5)));
         let start = Instant::now();
         refport.track.sale(sale_once()).await.unwrap();
         let waited = start.elapsed().as_secs_f64();
@@ -216,7 +223,7 @@ async fn a_wait_that_outlasts_the_call_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn one_429_makes_all_clones_wait() {
     let script = Scripted::new([wait("10"), accepted()]);
-    let refport = script.client(|builder| builder.max_attempts(1));
+    let refport = script.client(|builder| patient(builder).max_attempts(1));
     let clone = refport.clone();
     refport.track.sale(sale_once()).await.unwrap_err();
 

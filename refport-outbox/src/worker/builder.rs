@@ -1,6 +1,6 @@
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
-use refport_core::destination::Destination;
+use refport_core::destination::{Destination, Patience};
 
 use super::{Worker, lane::Lane, settings::Settings};
 use crate::Outbox;
@@ -48,10 +48,14 @@ impl WorkerBuilder {
     /// Delivers the events for the destination of this name: a `Refport` or `Partli` client, or a
     /// destination of your own.
     ///
-    /// The outbox repeats by itself, and better than a client that has 30 s: give the client
-    /// `max_attempts(1)`, so that a failure is known at once.
+    /// The outbox makes all repeats, so a client is asked [for one attempt](Patience::Worker) a
+    /// delivery, which has the client's `attempt_timeout`, 10 s by default.
     pub fn deliver_to(mut self, destination: impl Destination + 'static) -> Self {
-        self.destinations.push(Arc::new(destination));
+        let destination = match destination.patient(Patience::Worker) {
+            Some(patient) => Arc::from(patient),
+            None => Arc::new(destination) as Arc<dyn Destination>,
+        };
+        self.destinations.push(destination);
         self
     }
 
@@ -85,7 +89,7 @@ impl WorkerBuilder {
         self
     }
 
-    /// How long one delivery may take. More than the client's own time for a call.
+    /// How long one delivery may take. More than the client's own time for an attempt.
     pub const fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.settings.delivery_timeout = timeout;
         self

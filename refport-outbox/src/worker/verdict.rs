@@ -73,6 +73,7 @@ const fn nothing(why: NothingToReport) -> &'static str {
         NothingToReport::NoLink => "no_link",
         NothingToReport::NotAttributed => "not_attributed",
         NothingToReport::NoClick => "no_click",
+        NothingToReport::Disabled => "disabled",
         _ => "nothing_to_report",
     }
 }
@@ -82,6 +83,11 @@ fn of_error(error: &Error) -> (Verdict, bool) {
     match error {
         Error::Invalid(refused) => (
             Verdict::Refused(failure("invalid", &refused.to_string())),
+            true,
+        ),
+        // Of a client that is disabled: what is stored waits for one with a key.
+        Error::NotSetUp(_) => (
+            Verdict::Denied(failure("not_set_up", &error.to_string())),
             true,
         ),
         Error::Api(error) => of_answer(error),

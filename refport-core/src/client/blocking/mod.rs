@@ -13,21 +13,21 @@
 //! # }
 //! ```
 //!
-//! # Within an async runtime
-//!
-//! A call that blocks would hold up everything else there, so it is refused: nothing is sent, and
-//! the error is an [`Error::Transport`](crate::Error::Transport) that says so as its source. That
-//! includes tokio's `spawn_blocking`. Use [`crate::Refport`] there, and from a thread that may
-//! block `Handle::current().block_on(refport.track.sale(sale))`.
+//! A call waits for its answer on the thread that makes it, while the client's own thread does the work.
+//! So it can be made anywhere that may block: in a program without a runtime, in tokio's
+//! `spawn_blocking`, in actix-web's `web::block`. In async code it would hold up everything else on its
+//! thread: use [`crate::Refport`] there. In a hook, a layer or a transport of the client itself it would
+//! wait for itself, and is refused ([`Error::Blocking`](crate::Error::Blocking)).
 
 mod partli;
-mod runtime;
+mod wait;
 
 pub use self::partli::{Partli, PartliBuilder, PartliTrack};
-use self::runtime::Runtime;
+use self::wait::wait;
 use super::{
-    BuildError, Client, ClientBuilder,
+    Client, ClientBuilder,
     builder::{self, sealed::Connected},
+    constructors::constructors,
 };
 use crate::{
     EmbedToken, EmbedTokenRequest, Error, Lead, LeadResponse, Sale, SaleResponse, track::Outcome,
@@ -38,8 +38,7 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 
 /// [`crate::Refport`] for programs without a runtime.
 ///
-/// Clones share one connection pool and one runtime of a single thread, that of the caller: no
-/// thread is started, and any number of threads may call at once.
+/// Clones share one connection pool, and any number of threads may call at once.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refport {
@@ -50,29 +49,17 @@ pub struct Refport {
 }
 
 impl Refport {
-    /// A client with the defaults for the Refport service.
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Refport::new`].
-    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
-        Self::builder(api_key).build()
-    }
-
-    /// A client with settings of your own.
-    pub fn builder(api_key: impl Into<String>) -> RefportBuilder {
-        RefportBuilder::new(api_key.into())
-    }
-
-    /// A client as the environment says, in the variables of [`crate::Refport::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Refport::from_env`].
-    pub fn from_env() -> Result<Self, BuildError> {
-        RefportBuilder::from_env()?.build()
-    }
+    /// Where the Refport service lives.
+    pub const DEFAULT_BASE_URL: &str = crate::Refport::DEFAULT_BASE_URL;
 }
+
+constructors!(
+    Refport,
+    RefportBuilder,
+    "REFPORT_API_KEY",
+    "REFPORT_BASE_URL",
+    "REFPORT_ALLOW_HTTP"
+);
 
 impl Client for Refport {}
 
@@ -87,61 +74,48 @@ impl builder::sealed::Client for Refport {
             track,
             embed_tokens,
         } = <crate::Refport as builder::sealed::Client>::over(connected);
-        let runtime = Runtime::default();
         Self {
-            track: RefportTrack {
-                inner: track,
-                runtime: runtime.clone(),
-            },
-            embed_tokens: EmbedTokens {
-                inner: embed_tokens,
-                runtime,
-            },
+            track: RefportTrack(track),
+            embed_tokens: EmbedTokens(embed_tokens),
         }
     }
 }
 
 /// Reports leads and sales: `refport.track`.
 #[derive(Clone, Debug)]
-pub struct RefportTrack {
-    inner: crate::RefportTrack,
-    runtime: Runtime,
-}
+pub struct RefportTrack(crate::RefportTrack);
 
 impl RefportTrack {
     /// Reports a sign-up, as [`crate::RefportTrack::lead`].
     ///
     /// # Errors
     ///
-    /// As [`crate::RefportTrack::lead`], and within an async runtime.
+    /// As [`crate::RefportTrack::lead`], and [`Error::Blocking`].
     pub fn lead(&self, lead: Lead) -> Result<Outcome<LeadResponse>, Error> {
-        self.runtime.run(self.inner.lead(lead))
+        wait(self.0.lead(lead))
     }
 
     /// Reports a purchase, as [`crate::RefportTrack::sale`].
     ///
     /// # Errors
     ///
-    /// As [`crate::RefportTrack::sale`], and within an async runtime.
+    /// As [`crate::RefportTrack::sale`], and [`Error::Blocking`].
     pub fn sale(&self, sale: Sale) -> Result<Outcome<SaleResponse>, Error> {
-        self.runtime.run(self.inner.sale(sale))
+        wait(self.0.sale(sale))
     }
 }
 
 /// Makes tokens for the embedded portal: `refport.embed_tokens`.
 #[derive(Clone, Debug)]
-pub struct EmbedTokens {
-    inner: crate::EmbedTokens,
-    runtime: Runtime,
-}
+pub struct EmbedTokens(crate::EmbedTokens);
 
 impl EmbedTokens {
     /// Makes a token for one partner's browser, as [`crate::EmbedTokens::create`].
     ///
     /// # Errors
     ///
-    /// As [`crate::EmbedTokens::create`], and within an async runtime.
+    /// As [`crate::EmbedTokens::create`], and [`Error::Blocking`].
     pub fn create(&self, request: EmbedTokenRequest) -> Result<EmbedToken, Error> {
-        self.runtime.run(self.inner.create(request))
+        wait(self.0.create(request))
     }
 }

@@ -1,9 +1,10 @@
-use super::runtime::Runtime;
+use super::wait::wait;
 use crate::{
     Error, Lead, PartliResponse, Sale,
     client::{
-        BuildError, Client, ClientBuilder,
+        Client, ClientBuilder,
         builder::{self, sealed::Connected},
+        constructors::constructors,
     },
     track::Outcome,
 };
@@ -13,8 +14,7 @@ pub type PartliBuilder = ClientBuilder<Partli>;
 
 /// [`crate::Partli`] for programs without a runtime.
 ///
-/// Clones share one connection pool and one runtime of a single thread, that of the caller: no
-/// thread is started, and any number of threads may call at once.
+/// Clones share one connection pool, and any number of threads may call at once.
 ///
 /// ```no_run
 /// use refport_core::{ClickId, Sale, blocking::Partli};
@@ -36,29 +36,17 @@ pub struct Partli {
 }
 
 impl Partli {
-    /// A client with the defaults for the Partli service.
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Partli::new`].
-    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
-        Self::builder(api_key).build()
-    }
-
-    /// A client with settings of your own.
-    pub fn builder(api_key: impl Into<String>) -> PartliBuilder {
-        PartliBuilder::new(api_key.into())
-    }
-
-    /// A client as the environment says, in the variables of [`crate::Partli::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Partli::from_env`].
-    pub fn from_env() -> Result<Self, BuildError> {
-        PartliBuilder::from_env()?.build()
-    }
+    /// Where the Partli service lives.
+    pub const DEFAULT_BASE_URL: &str = crate::Partli::DEFAULT_BASE_URL;
 }
+
+constructors!(
+    Partli,
+    PartliBuilder,
+    "PARTLI_API_KEY",
+    "PARTLI_BASE_URL",
+    "PARTLI_ALLOW_HTTP"
+);
 
 impl Client for Partli {}
 
@@ -71,37 +59,31 @@ impl builder::sealed::Client for Partli {
     fn over(connected: Connected) -> Self {
         let crate::Partli { track } = <crate::Partli as builder::sealed::Client>::over(connected);
         Self {
-            track: PartliTrack {
-                inner: track,
-                runtime: Runtime::default(),
-            },
+            track: PartliTrack(track),
         }
     }
 }
 
 /// Reports leads and sales to Partli: `partli.track`.
 #[derive(Clone, Debug)]
-pub struct PartliTrack {
-    inner: crate::PartliTrack,
-    runtime: Runtime,
-}
+pub struct PartliTrack(crate::PartliTrack);
 
 impl PartliTrack {
     /// Reports a sign-up, as [`crate::PartliTrack::lead`].
     ///
     /// # Errors
     ///
-    /// As [`crate::PartliTrack::lead`], and within an async runtime.
+    /// As [`crate::PartliTrack::lead`], and [`Error::Blocking`].
     pub fn lead(&self, lead: Lead) -> Result<Outcome<PartliResponse>, Error> {
-        self.runtime.run(self.inner.lead(lead))
+        wait(self.0.lead(lead))
     }
 
     /// Reports a purchase, as [`crate::PartliTrack::sale`].
     ///
     /// # Errors
     ///
-    /// As [`crate::PartliTrack::sale`], and within an async runtime.
+    /// As [`crate::PartliTrack::sale`], and [`Error::Blocking`].
     pub fn sale(&self, sale: Sale) -> Result<Outcome<PartliResponse>, Error> {
-        self.runtime.run(self.inner.sale(sale))
+        wait(self.0.sale(sale))
     }
 }

@@ -3,8 +3,8 @@
 mod track;
 
 use super::{
-    build_error::BuildError,
     builder::{self, Client, ClientBuilder, sealed::Connected},
+    constructors::constructors,
 };
 use crate::CookieName;
 
@@ -63,33 +63,15 @@ impl Partli {
 
     /// The cookie in which Partli's click ID lands: `pref_cid`.
     pub const COOKIE_NAME: CookieName = CookieName::PARTLI;
-
-    /// A client with the defaults for the Partli service.
-    ///
-    /// # Errors
-    ///
-    /// When the key is blank or cannot stand in a header, or TLS cannot be set up (a slim image
-    /// without `ca-certificates`, for one).
-    pub fn new(api_key: impl Into<String>) -> Result<Self, BuildError> {
-        Self::builder(api_key).build()
-    }
-
-    /// A client with settings of your own.
-    pub fn builder(api_key: impl Into<String>) -> PartliBuilder {
-        PartliBuilder::new(api_key.into())
-    }
-
-    /// A client as the environment says: `PARTLI_API_KEY`, `PARTLI_BASE_URL` where the service is
-    /// not [`DEFAULT_BASE_URL`](Self::DEFAULT_BASE_URL), and `PARTLI_ALLOW_HTTP=1` where that is
-    /// plain http on another host ([`ClientBuilder::allow_http`]).
-    ///
-    /// # Errors
-    ///
-    /// When `PARTLI_API_KEY` is not set, and as [`new`](Self::new).
-    pub fn from_env() -> Result<Self, BuildError> {
-        PartliBuilder::from_env()?.build()
-    }
 }
+
+constructors!(
+    Partli,
+    PartliBuilder,
+    "PARTLI_API_KEY",
+    "PARTLI_BASE_URL",
+    "PARTLI_ALLOW_HTTP"
+);
 
 impl Client for Partli {}
 

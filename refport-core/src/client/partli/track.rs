@@ -7,6 +7,7 @@ use crate::{
         call::{Call, Repeat, Unsent},
         endpoint::Endpoint,
     },
+    destination::Patience,
     track::{
         NothingToReport, Outcome,
         partli::{LeadBody, SaleBody},
@@ -27,6 +28,14 @@ impl PartliTrack {
             endpoint,
             lead: base.join("/api/track/lead"),
             sale: base.join("/api/track/sale"),
+        }
+    }
+
+    /// The same, for callers who wait otherwise.
+    pub(crate) fn with(&self, patience: Patience) -> Self {
+        Self {
+            endpoint: self.endpoint.with(patience),
+            ..self.clone()
         }
     }
 

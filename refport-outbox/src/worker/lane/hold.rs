@@ -61,6 +61,11 @@ impl Run<'_> {
                     wait_s,
                     "the service refuses the API key: nothing is delivered until it takes it"
                 ),
+                ("not_set_up", _) => tracing::error!(
+                    destination,
+                    wait_s,
+                    "the client is a disabled one: nothing is delivered until it has an API key"
+                ),
                 (_, true) => tracing::warn!(
                     destination,
                     reason,
