@@ -14,6 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use refport_core::{ClickId, Refport, RefportBuilder, Sale, SaleResponse};
+use tokio::runtime::Handle;
 
 const KEY: &str = "rk_test_0123456789abcdef0123456789abcdef";
 
@@ -23,6 +24,8 @@ pub(super) enum Caller {
     Refport(Box<Refport>),
     /// reqwest as its documentation shows it, with the settings of our default transport.
     Bare(reqwest::Client, String),
+    /// The same, on a thread of its own, as our client drives its connections.
+    Driven(reqwest::Client, String, Handle),
     /// The pool on which reqwest stands, without TLS and proxies.
     Hyper(Box<Client<HttpConnector, Full<Bytes>>>, Uri),
 }
@@ -32,6 +35,14 @@ impl Caller {
         Ok(match who {
             "refport" => Self::refport(Refport::builder(KEY).base_url(url))?,
             "bare" => Self::bare(url, Duration::from_secs(3))?,
+            "driven" => {
+                let client = bare_client(Duration::from_secs(3))?;
+                Self::Driven(
+                    client,
+                    format!("{url}/api/track/sale"),
+                    thread_of_its_own()?,
+                )
+            }
             "hyper" => {
                 let url = format!("{url}/api/track/sale").parse()?;
                 Self::Hyper(Box::new(hyper_client()), url)
@@ -72,9 +83,10 @@ impl Caller {
                     .accepted()
                     .context("a sale of something is accepted")?
             }
-            Self::Bare(client, url) => {
-                let request = client.post(url).bearer_auth(KEY).json(&sale());
-                request.send().await?.error_for_status()?.json().await?
+            Self::Bare(client, url) => bare_sale(client.clone(), url.clone()).await?,
+            Self::Driven(client, url, thread) => {
+                let call = bare_sale(client.clone(), url.clone());
+                thread.spawn(call).await??
             }
             Self::Hyper(client, url) => {
                 let request = Request::post(url)
@@ -87,6 +99,20 @@ impl Caller {
             }
         })
     }
+}
+
+async fn bare_sale(client: reqwest::Client, url: String) -> reqwest::Result<SaleResponse> {
+    let request = client.post(url).bearer_auth(KEY).json(&sale());
+    request.send().await?.error_for_status()?.json().await
+}
+
+fn thread_of_its_own() -> anyhow::Result<Handle> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    Ok(handle)
 }
 
 async fn never() -> Result<http::Response<Bytes>, std::convert::Infallible> {

@@ -34,6 +34,6 @@ impl EmbedTokens {
         let valid = request.check().map_err(Error::Invalid);
         let call = valid.map(|()| Call::new(name, &self.url, &request, Repeat::Always));
         let endpoint = self.endpoint.clone();
-        async move { endpoint.post(call?).await }
+        async move { endpoint.post(call?)?.end().await }
     }
 }

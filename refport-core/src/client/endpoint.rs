@@ -16,7 +16,7 @@ use super::{
     call::{Call, Unsent},
     observe::{ErrorHook, Observed},
     pause::{Asked, Pause},
-    place::Place,
+    place::{Place, Running},
     retry::{RetryPolicy, later},
     settings::Settings,
     transport::Transport,
@@ -90,7 +90,7 @@ impl Endpoint {
                 Ok(_) if endpoint.drops_reports() => {
                     Ok(Outcome::NothingToReport(NothingToReport::Disabled))
                 }
-                Ok(call) => endpoint.post(call).await.map(outcome),
+                Ok(call) => endpoint.post(call)?.end().await.map(outcome),
                 Err(Unsent::Invalid(refused)) => Err(Error::Invalid(refused)),
                 Err(Unsent::Nothing(why)) => Ok(Outcome::NothingToReport(why)),
             }
@@ -102,26 +102,27 @@ impl Endpoint {
         self.shared.is_none() && self.patience != Patience::Worker
     }
 
-    /// Posts a call, as often as it allows, and reads the answer as JSON. It goes on when this is
-    /// dropped.
-    pub(super) async fn post<A>(&self, call: Call) -> Result<A, Error>
+    /// Begins to post a call, as often as it allows, and to read the answer as JSON.
+    pub(super) fn post<A>(&self, call: Call) -> Result<Running<A>, Error>
     where
         A: DeserializeOwned + Send + 'static,
     {
         const OFF: &str = "the client is a disabled one: make it with an API key";
         let shared = self.shared.clone().ok_or(Error::NotSetUp(OFF))?;
-        let (place, patience) = (shared.place, self.patience);
-        // Made here, so that the span belongs to what the caller is doing.
+        let (place, patience, repeat) = (shared.place, self.patience, call.repeat);
+        // Made here, so that the span belongs to what the caller is doing. What is awaited has no name
+        // below: it would be kept a second time, under that.
         let observed = Observed::new(call.name, shared.on_error.clone());
         let posting = async move {
-            let sending = shared.send(call, patience, &observed.attempts);
-            let answer = observed.span(sending).await;
+            let answer = observed
+                .span(shared.send(call, patience, &observed.attempts))
+                .await;
             let status = answer.as_ref().ok().map(Response::status);
             let result = answer.and_then(|answer| answer::read(&answer));
             observed.end(status, result.as_ref().err());
             result
         };
-        place.run(posting).await
+        place.begin(repeat, posting)
     }
 }
 
@@ -148,8 +149,10 @@ impl Shared {
         let policy = RetryPolicy::new(self, patience, deadline);
         // An attempt is always ready, so nothing has to be waited for before. Attempts and waits end
         // at the deadline by themselves, so the call needs no timer of its own.
-        let answer = Retry::new(policy, attempt).call(call);
-        answer.await.map_err(TransportError::into_error)
+        Retry::new(policy, attempt)
+            .call(call)
+            .await
+            .map_err(TransportError::into_error)
     }
 }
 

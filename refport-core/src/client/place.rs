@@ -2,15 +2,17 @@
 
 use std::{
     io,
+    pin::Pin,
     sync::{Mutex, PoisonError},
     thread,
 };
 
 use tokio::{
     runtime::{Builder, Handle},
-    task::{JoinError, yield_now},
+    task::{JoinError, JoinHandle, yield_now},
 };
 
+use super::call::Repeat;
 use crate::error::{Error, TransportError};
 
 /// The runtime on which the calls of a client run. A call is a task there: it goes on when nobody waits
@@ -29,24 +31,48 @@ pub(super) enum Place {
     Callers,
 }
 
+/// A call on its way.
+pub(super) enum Running<T> {
+    Task(JoinHandle<Result<T, Error>>),
+    /// On another executor than tokio's, on which nothing can be spawned.
+    Here(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>),
+}
+
 impl Place {
-    /// Runs a call there, to its end.
-    pub(super) async fn run<T: Send + 'static>(
+    /// Begins a call there. It is no part of the future that waits for it, which so is a small one.
+    ///
+    /// One that is not to be repeated looks at the connections first.
+    pub(super) fn begin<T: Send + 'static>(
         self,
+        repeat: Repeat,
         call: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let task = match self {
-            Self::Own => own_runtime().map_err(no_thread)?.spawn(async {
-                notice_closed_connections().await;
-                call.await
-            }),
+    ) -> Result<Running<T>, Error> {
+        Ok(match self {
+            Self::Own => {
+                let runtime = own_runtime().map_err(no_thread)?;
+                Running::Task(match repeat {
+                    Repeat::Always => runtime.spawn(call),
+                    Repeat::IfUnseen => runtime.spawn(async {
+                        notice_closed_connections().await;
+                        call.await
+                    }),
+                })
+            }
             Self::Callers => match Handle::try_current() {
-                Ok(runtime) => runtime.spawn(call),
-                // Another executor than tokio's, on which nothing can be spawned.
-                Err(_) => return call.await,
+                Ok(runtime) => Running::Task(runtime.spawn(call)),
+                Err(_) => Running::Here(Box::pin(call)),
             },
-        };
-        task.await.unwrap_or_else(|end| Err(cut(end)))
+        })
+    }
+}
+
+impl<T> Running<T> {
+    /// Waits for its end.
+    pub(super) async fn end(self) -> Result<T, Error> {
+        match self {
+            Self::Task(task) => task.await.unwrap_or_else(|end| Err(cut(end))),
+            Self::Here(call) => call.await,
+        }
     }
 }
 
