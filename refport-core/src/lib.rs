@@ -55,6 +55,10 @@ pub use crate::{
     validate::InvalidRequest,
 };
 
+#[cfg(feature = "reqwest-client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-client")))]
+pub use reqwest;
+
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub use crate::client::blocking;

@@ -39,6 +39,12 @@ pub(super) enum Problem {
     )]
     NoTransport,
     #[cfg_attr(
+        not(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls")),
+        expect(dead_code, reason = "certificates are the affair of TLS")
+    )]
+    #[error("a root certificate {0}, give one or several in PEM")]
+    RootCertificate(&'static str),
+    #[cfg_attr(
         not(feature = "reqwest"),
         expect(dead_code, reason = "there is no default transport")
     )]

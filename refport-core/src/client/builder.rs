@@ -57,13 +57,14 @@ pub struct ClientBuilder<C> {
     base_url: String,
     allow_http: bool,
     settings: Settings,
-    transport: Option<Transport>,
+    transport: Option<(Transport, Place)>,
     layers: Vec<Wrap>,
     on_error: Option<ErrorHook>,
+    root_certificates: Vec<Vec<u8>>,
     client: PhantomData<fn() -> C>,
 }
 
-type Wrap = Box<dyn FnOnce(Transport) -> Transport>;
+type Wrap = Box<dyn FnOnce(Transport) -> Transport + Send>;
 
 /// Which client a builder makes.
 pub trait Client: sealed::Client {}
@@ -101,6 +102,7 @@ impl<C: Client> ClientBuilder<C> {
             transport: None,
             layers: Vec::new(),
             on_error: None,
+            root_certificates: Vec::new(),
             client: PhantomData,
         }
     }
@@ -216,6 +218,23 @@ impl<C: Client> ClientBuilder<C> {
         self
     }
 
+    /// Trusts these certificate authorities, beside those that are trusted anyway: one or several in PEM, as
+    /// for a `refport-server` behind a certificate of your own. Of the default transport.
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Sends requests through this client, with its proxies, certificates and time for a connection, in
+    /// place of the one that is made here. What it repeats and redirects is its own affair: turn both off,
+    /// so that no sale counts twice.
+    #[cfg(feature = "reqwest-client")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "reqwest-client")))]
+    pub fn reqwest_client(mut self, client: reqwest::Client) -> Self {
+        self.transport = Some((Transport::over_client(client), Place::Own));
+        self
+    }
+
     /// Sends requests through a tower service of your own instead of reqwest.
     ///
     /// It is cloned for each attempt, answers with the whole body, and gets the API key in the
@@ -227,7 +246,7 @@ impl<C: Client> ClientBuilder<C> {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        self.transport = Some(Transport::new(service));
+        self.transport = Some((Transport::new(service), Place::Callers));
         self
     }
 
@@ -235,7 +254,7 @@ impl<C: Client> ClientBuilder<C> {
     /// attempt's time. The last one that is added is the outermost.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Transport> + 'static,
+        L: Layer<Transport> + Send + 'static,
         L::Service:
             Service<Request<Bytes>, Response = Response<Bytes>> + Clone + Send + Sync + 'static,
         <L::Service as Service<Request<Bytes>>>::Error: Into<BoxError>,
@@ -268,8 +287,11 @@ impl<C: Client> ClientBuilder<C> {
             return Err(Problem::TooSmall("max_attempts", "1").into());
         }
         let (transport, place) = match self.transport {
-            Some(transport) => (transport, Place::Callers),
-            None => (default_transport(&base, &settings)?, Place::Own),
+            Some(given) => given,
+            None => {
+                let made = default_transport(&base, &settings, &self.root_certificates)?;
+                (made, Place::Own)
+            }
         };
         let endpoint = Endpoint::new(Shared {
             place,
@@ -288,7 +310,11 @@ impl<C: Client> ClientBuilder<C> {
 }
 
 #[cfg(feature = "reqwest")]
-fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, BuildError> {
+fn default_transport(
+    base: &BaseUrl,
+    settings: &Settings,
+    root_certificates: &[Vec<u8>],
+) -> Result<Transport, BuildError> {
     if base.is_https()
         && cfg!(not(any(
             feature = "rustls",
@@ -302,12 +328,13 @@ fn default_transport(base: &BaseUrl, settings: &Settings) -> Result<Transport, B
         connect_timeout: settings.connect_timeout,
         attempt_timeout: settings.attempt_timeout,
         is_loopback: base.is_loopback(),
+        root_certificates,
     };
-    Transport::over_reqwest(&to).map_err(|error| Problem::Transport(error.into()).into())
+    Transport::over_reqwest(&to)
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn default_transport(_: &BaseUrl, _: &Settings) -> Result<Transport, BuildError> {
+fn default_transport(_: &BaseUrl, _: &Settings, _: &[Vec<u8>]) -> Result<Transport, BuildError> {
     Err(Problem::NoTransport.into())
 }
 

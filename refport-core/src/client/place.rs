@@ -22,10 +22,6 @@ pub(super) enum Place {
     /// A thread of this crate's own, one for all clients of the process. A connection belongs to the
     /// runtime that made it, so that on a caller's a busy worker would hold up the calls of another,
     /// and a runtime that ends would take connections with it that others use.
-    #[cfg_attr(
-        not(feature = "reqwest"),
-        expect(dead_code, reason = "of the default transport")
-    )]
     Own,
     /// The caller's: for a transport of the caller's own, whose time may be a test's.
     Callers,

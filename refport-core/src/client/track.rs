@@ -93,6 +93,7 @@ impl RefportTrack {
         } else {
             Repeat::IfUnseen
         };
+        sale.mind_the_currency();
         Ok(Call::new("track.sale", &self.sale, sale, repeat))
     }
 

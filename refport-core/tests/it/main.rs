@@ -24,6 +24,8 @@ mod leaving;
 mod metrics;
 #[cfg(feature = "client")]
 mod partli;
+#[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
+mod private_ca;
 mod proptests;
 #[cfg(feature = "client")]
 mod retries;

@@ -89,6 +89,7 @@ impl PartliTrack {
             return Err(Unsent::Nothing(NothingToReport::ZeroAmount));
         }
         let body = SaleBody::new(sale)?;
+        sale.mind_the_currency();
         let name = "partli.track.sale";
         Ok(Call::new(name, &self.sale, &body, Repeat::Always))
     }

@@ -4,6 +4,8 @@
 mod over_reqwest;
 #[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
 mod ring;
+#[cfg(feature = "reqwest")]
+mod tls;
 
 #[cfg(feature = "reqwest")]
 pub(super) use self::over_reqwest::Connecting;

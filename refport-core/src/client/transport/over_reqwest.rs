@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri};
 use reqwest::Url;
 
-use super::{BoxError, BoxFuture, Carry, Transport};
-use crate::error::TransportError;
+use super::{BoxError, BoxFuture, Carry, Transport, tls};
+use crate::{BuildError, client::build_error::Problem, error::TransportError};
 
 /// The largest answer that is read, in bytes. Real ones have a few hundred.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -21,16 +21,18 @@ struct OverReqwest {
 }
 
 /// What the default transport is told of the client.
-pub(in crate::client) struct Connecting {
+pub(in crate::client) struct Connecting<'a> {
     pub(in crate::client) connect_timeout: Duration,
     pub(in crate::client) attempt_timeout: Duration,
     /// Whether the service is on this machine.
     pub(in crate::client) is_loopback: bool,
+    /// Authorities that are trusted beside the others, in PEM.
+    pub(in crate::client) root_certificates: &'a [Vec<u8>],
 }
 
 impl Transport {
-    pub(in crate::client) fn over_reqwest(to: &Connecting) -> Result<Self, reqwest::Error> {
-        let builder = with_tls(reqwest::Client::builder());
+    pub(in crate::client) fn over_reqwest(to: &Connecting<'_>) -> Result<Self, BuildError> {
+        let builder = tls::set_up(reqwest::Client::builder(), to.root_certificates)?;
         // Whatever features another crate turns on: nothing is asked for that would be unpacked here.
         let builder = builder.no_gzip().no_brotli().no_zstd().no_deflate();
         let builder = if to.is_loopback {
@@ -49,37 +51,18 @@ impl Transport {
             .retry(reqwest::retry::never())
             .referer(false)
             .user_agent(concat!("refport-rust/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self(Arc::new(OverReqwest {
+            .build();
+        let client = client.map_err(|error| Problem::Transport(error.into()))?;
+        Ok(Self::over_client(client))
+    }
+
+    /// Over a client whose settings are its owner's.
+    pub(in crate::client) fn over_client(client: reqwest::Client) -> Self {
+        Self(Arc::new(OverReqwest {
             client,
             urls: Urls::default(),
-        })))
+        }))
     }
-}
-
-/// The first of our features that is on decides, in this order, and not those that another crate turns
-/// on in reqwest.
-#[cfg(feature = "rustls")]
-fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.tls_backend_rustls()
-}
-
-#[cfg(all(feature = "rustls-ring", not(feature = "rustls")))]
-fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.tls_backend_preconfigured(super::ring::config())
-}
-
-#[cfg(all(
-    feature = "native-tls",
-    not(any(feature = "rustls", feature = "rustls-ring"))
-))]
-fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.tls_backend_native()
-}
-
-#[cfg(not(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls")))]
-fn with_tls(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder
 }
 
 impl Carry for OverReqwest {
