@@ -2,9 +2,11 @@ use std::{
     fmt,
     future::{Ready, ready},
     ops::Deref,
+    str::FromStr,
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use refport_core::ParseClickIdError;
 use serde::{Deserialize, Serialize};
 
 use crate::{ClickIdError, ClickIdExt};
@@ -41,6 +43,31 @@ impl Deref for ClickId {
 impl From<refport_core::ClickId> for ClickId {
     fn from(id: refport_core::ClickId) -> Self {
         Self(id)
+    }
+}
+
+/// As kept with a customer: the text of the ID.
+impl FromStr for ClickId {
+    type Err = ParseClickIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseClickIdError> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<&str> for ClickId {
+    type Error = ParseClickIdError;
+
+    fn try_from(text: &str) -> Result<Self, ParseClickIdError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ClickId {
+    type Error = ParseClickIdError;
+
+    fn try_from(text: String) -> Result<Self, ParseClickIdError> {
+        text.parse()
     }
 }
 
@@ -87,6 +114,15 @@ mod tests {
         let core = refport_core::ClickId::from(id.clone());
         assert_eq!(core, id.clone().into_inner());
         assert_eq!(ClickId::from(core), id);
+    }
+
+    #[test]
+    fn it_is_made_from_what_was_kept_with_the_customer() {
+        let kept = id("clk_1").to_string();
+        assert_eq!(kept.parse::<ClickId>().unwrap(), id("clk_1"));
+        assert_eq!(ClickId::try_from(kept.as_str()).unwrap(), id("clk_1"));
+        assert_eq!(ClickId::try_from(kept).unwrap(), id("clk_1"));
+        assert!(ClickId::try_from("a b").is_err() && "".parse::<ClickId>().is_err());
     }
 
     #[test]

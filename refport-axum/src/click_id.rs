@@ -1,10 +1,11 @@
-use std::{convert::Infallible, fmt, ops::Deref};
+use std::{convert::Infallible, fmt, ops::Deref, str::FromStr};
 
 use axum_core::{
     RequestPartsExt,
     extract::{FromRequestParts, OptionalFromRequestParts},
 };
 use http::request::Parts;
+use refport_core::ParseClickIdError;
 use serde::{Deserialize, Serialize};
 
 use crate::ClickIdRejection;
@@ -17,7 +18,7 @@ use crate::ClickIdRejection;
 ///
 /// It is a newtype of [`refport_core::ClickId`], because axum's traits and the core's type are
 /// both foreign here; it goes wherever that one does.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClickId(pub refport_core::ClickId);
 
@@ -43,9 +44,40 @@ impl From<refport_core::ClickId> for ClickId {
     }
 }
 
+/// As kept with a customer: the text of the ID.
+impl FromStr for ClickId {
+    type Err = ParseClickIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseClickIdError> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<&str> for ClickId {
+    type Error = ParseClickIdError;
+
+    fn try_from(text: &str) -> Result<Self, ParseClickIdError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ClickId {
+    type Error = ParseClickIdError;
+
+    fn try_from(text: String) -> Result<Self, ParseClickIdError> {
+        text.parse()
+    }
+}
+
 impl From<ClickId> for refport_core::ClickId {
     fn from(id: ClickId) -> Self {
         id.0
+    }
+}
+
+impl fmt::Debug for ClickId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

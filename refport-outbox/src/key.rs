@@ -16,10 +16,10 @@ pub(crate) const MAX_KEY: usize = 1024;
 pub(crate) fn of(event: &Event) -> Result<String, KeyError> {
     let key = match event {
         Event::Sale(sale) => {
-            let invoice = sale.invoice().ok_or(KeyError::Missing)?;
+            let invoice = sale.get_invoice_id().ok_or(KeyError::Missing)?;
             ["sale:", invoice].concat()
         }
-        Event::Lead(lead) => match lead.external_key() {
+        Event::Lead(lead) => match lead.get_external_id() {
             Some(id) => ["lead-id:", id].concat(),
             None => lead_key(lead),
         },
@@ -38,11 +38,11 @@ pub(crate) fn own(key: &str) -> Result<String, KeyError> {
 /// As the service counts leads: by customer and event name, whatever its case. A colon or a
 /// backslash in the name is escaped, so that no two pairs have the same key.
 fn lead_key(lead: &Lead) -> String {
-    let mut name = lead.event().trim().to_lowercase();
+    let mut name = lead.get_event_name().trim().to_lowercase();
     if name.contains([':', '\\']) {
         name = name.replace('\\', "\\\\").replace(':', "\\:");
     }
-    ["lead:", &name, ":", lead.customer()].concat()
+    ["lead:", &name, ":", lead.get_customer_external_id()].concat()
 }
 
 /// Postgres refuses both, and would break the caller's transaction with it.
@@ -58,7 +58,7 @@ fn checked(key: String) -> Result<String, KeyError> {
 
 /// Whether a repeat of the event counts once by a key that it carries: the invoice ID of a sale.
 pub(crate) fn counts_once(event: &Event) -> bool {
-    matches!(event, Event::Sale(sale) if sale.invoice().is_some())
+    matches!(event, Event::Sale(sale) if sale.get_invoice_id().is_some())
 }
 
 #[cfg(test)]

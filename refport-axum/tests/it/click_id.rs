@@ -247,3 +247,12 @@ fn withhold() -> Withhold {
         request
     })
 }
+
+#[test]
+fn it_is_made_from_what_was_kept_with_the_customer() {
+    let id: ClickId = "clk_1".parse().unwrap();
+    assert_eq!(ClickId::try_from("clk_1").unwrap(), id);
+    assert_eq!(ClickId::try_from(id.to_string()).unwrap(), id);
+    assert!(ClickId::try_from("a b").is_err() && "".parse::<ClickId>().is_err());
+    assert_eq!(format!("{id:?}"), "ClickId(\"clk_1\")");
+}

@@ -196,7 +196,7 @@ impl Unreported {
     fn invoice(&self) -> Option<&str> {
         match self {
             Self::Lead(_) => None,
-            Self::Sale(sale) => sale.invoice(),
+            Self::Sale(sale) => sale.get_invoice_id(),
         }
     }
 }

@@ -122,25 +122,25 @@ impl Lead {
 
     /// The click that it is attributed by, where it has one.
     #[must_use]
-    pub const fn click(&self) -> Option<&ClickId> {
+    pub const fn get_click_id(&self) -> Option<&ClickId> {
         self.click_id.as_ref()
     }
 
     /// What happened, as in `Sign Up`.
     #[must_use]
-    pub fn event(&self) -> &str {
+    pub fn get_event_name(&self) -> &str {
         &self.event_name
     }
 
     /// Your own ID of the customer.
     #[must_use]
-    pub fn customer(&self) -> &str {
+    pub fn get_customer_external_id(&self) -> &str {
         &self.customer_external_id
     }
 
     /// The [`external_id`](Self::external_id) that was given. `None` where the client makes one.
     #[must_use]
-    pub fn external_key(&self) -> Option<&str> {
+    pub fn get_external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
     }
 
@@ -284,11 +284,17 @@ mod tests {
     #[test]
     fn reads_as_it_was_set() {
         let lead = Lead::new(id(), "Sign Up", "user_001");
-        assert_eq!(lead.click(), Some(&id()));
-        assert_eq!((lead.event(), lead.customer()), ("Sign Up", "user_001"));
-        assert_eq!(lead.external_key(), None);
-        assert_eq!(lead.external_id("own").external_key(), Some("own"));
-        assert_eq!(Lead::without_click("Sign Up", "user_001").click(), None);
+        assert_eq!(lead.get_click_id(), Some(&id()));
+        assert_eq!(
+            (lead.get_event_name(), lead.get_customer_external_id()),
+            ("Sign Up", "user_001")
+        );
+        assert_eq!(lead.get_external_id(), None);
+        assert_eq!(lead.external_id("own").get_external_id(), Some("own"));
+        assert_eq!(
+            Lead::without_click("Sign Up", "user_001").get_click_id(),
+            None
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod payment_processor;
 mod reporter;
 pub(crate) mod sale;
 pub(crate) mod sale_answer;
+mod unknown_name;
 
 use std::fmt;
 
@@ -28,6 +29,7 @@ pub use self::{
     acknowledged::Acknowledged,
     lead::{LeadClick, LeadLink},
     sale_answer::{CommissionStatus, SaleRecord},
+    unknown_name::UnknownName,
 };
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]

@@ -2,6 +2,8 @@ use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
 
+use super::UnknownName;
+
 /// Who took the payment, by the names of Refport's API reference. One that is not known yet is
 /// kept as [`Other`](Self::Other).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub enum PaymentProcessor {
     /// Your own way of taking money.
     Custom,
     /// A processor that this version does not know, by its name on the wire.
-    Other(String),
+    Other(UnknownName),
 }
 
 impl PaymentProcessor {
@@ -31,7 +33,7 @@ impl PaymentProcessor {
             Self::Paddle => "paddle",
             Self::RevenueCat => "revenuecat",
             Self::Custom => "custom",
-            Self::Other(name) => name,
+            Self::Other(name) => name.as_str(),
         }
     }
 }
@@ -45,7 +47,7 @@ impl From<&str> for PaymentProcessor {
             "paddle" => Self::Paddle,
             "revenuecat" => Self::RevenueCat,
             "custom" => Self::Custom,
-            other => Self::Other(other.to_owned()),
+            other => Self::Other(UnknownName::new(other)),
         }
     }
 }

@@ -91,7 +91,8 @@ impl Sale {
         self
     }
 
-    /// The currency, a code of three letters. The service's default is `usd`.
+    /// The currency, a code of three letters. The service's default is `usd`, so always give it: the first
+    /// sale without one is warned of in the log.
     ///
     /// What is no such code is refused before sending.
     pub fn currency(mut self, currency: impl Into<String>) -> Self {
@@ -146,37 +147,37 @@ impl Sale {
 
     /// The click that it is attributed by, where it has one.
     #[must_use]
-    pub const fn click(&self) -> Option<&ClickId> {
+    pub const fn get_click_id(&self) -> Option<&ClickId> {
         self.click_id.as_ref()
     }
 
     /// Your own ID of the customer.
     #[must_use]
-    pub fn customer(&self) -> &str {
+    pub fn get_customer_external_id(&self) -> &str {
         &self.customer_external_id
     }
 
     /// The amount, in the currency's smallest unit.
     #[must_use]
-    pub const fn amount(&self) -> i64 {
+    pub const fn get_amount(&self) -> i64 {
         self.amount
     }
 
     /// The currency, as it was given. `None` leaves it to the service.
     #[must_use]
-    pub fn currency_code(&self) -> Option<&str> {
+    pub fn get_currency(&self) -> Option<&str> {
         self.currency.as_deref()
     }
 
     /// What happened. `None` leaves it to the service.
     #[must_use]
-    pub fn event(&self) -> Option<&str> {
+    pub fn get_event_name(&self) -> Option<&str> {
         self.event_name.as_deref()
     }
 
     /// Your own ID of the invoice or order, by which it counts once.
     #[must_use]
-    pub fn invoice(&self) -> Option<&str> {
+    pub fn get_invoice_id(&self) -> Option<&str> {
         self.invoice_id.as_deref()
     }
 
@@ -184,6 +185,18 @@ impl Sale {
     #[must_use]
     pub const fn is_zero(&self) -> bool {
         self.amount == 0
+    }
+
+    /// Says once that a sale has no currency, which then is the service's default: a shop that takes
+    /// another would pay wrong commissions and see no error.
+    #[cfg(feature = "client")]
+    pub(crate) fn mind_the_currency(&self) {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        if self.currency.is_none() && !self.is_zero() {
+            SAID.call_once(|| {
+                tracing::warn!("a sale has no currency and counts as US dollars: give it one, by `.currency(…)`");
+            });
+        }
     }
 
     /// Whether a repeat of it counts once: where it has an invoice ID.
@@ -288,19 +301,26 @@ mod tests {
             .currency("eur")
             .event_name("Renewal")
             .invoice_id("inv_001");
-        assert_eq!(sale.click(), Some(&id()));
-        assert_eq!((sale.customer(), sale.amount()), ("user_001", 4900));
+        assert_eq!(sale.get_click_id(), Some(&id()));
         assert_eq!(
-            (sale.currency_code(), sale.event(), sale.invoice()),
+            (sale.get_customer_external_id(), sale.get_amount()),
+            ("user_001", 4900)
+        );
+        assert_eq!(
+            (
+                sale.get_currency(),
+                sale.get_event_name(),
+                sale.get_invoice_id()
+            ),
             (Some("eur"), Some("Renewal"), Some("inv_001"))
         );
         let least = Sale::without_click("user_001", 1);
         assert_eq!(
             (
-                least.click(),
-                least.currency_code(),
-                least.event(),
-                least.invoice()
+                least.get_click_id(),
+                least.get_currency(),
+                least.get_event_name(),
+                least.get_invoice_id()
             ),
             (None, None, None, None)
         );

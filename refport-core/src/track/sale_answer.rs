@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Customer, payment_processor::PaymentProcessor};
+use super::{Customer, UnknownName, payment_processor::PaymentProcessor};
 use crate::{Currency, lenient};
 
 /// The service's answer to a sale. Beyond the sale's ID, what is absent or unknown there is
@@ -60,7 +60,7 @@ pub enum CommissionStatus {
     /// Voided, after a refund or for fraud.
     Rejected,
     /// A status that this version does not know, by its name on the wire.
-    Other(String),
+    Other(UnknownName),
 }
 
 impl CommissionStatus {
@@ -72,7 +72,7 @@ impl CommissionStatus {
             Self::Approved => "approved",
             Self::Paid => "paid",
             Self::Rejected => "rejected",
-            Self::Other(name) => name,
+            Self::Other(name) => name.as_str(),
         }
     }
 }
@@ -84,7 +84,7 @@ impl From<String> for CommissionStatus {
             "approved" => Self::Approved,
             "paid" => Self::Paid,
             "rejected" => Self::Rejected,
-            _ => Self::Other(name),
+            _ => Self::Other(UnknownName::new(name)),
         }
     }
 }
@@ -115,11 +115,8 @@ mod tests {
             (Some(4900), Some(490))
         );
         assert_eq!(full.currency, Some(Currency::USD));
-        assert_eq!(full.status, Some(CommissionStatus::Other("on_hold".into())));
-        assert_eq!(
-            full.payment_processor,
-            Some(PaymentProcessor::Other("newpay".into()))
-        );
+        assert_eq!(full.status, Some("on_hold".to_owned().into()));
+        assert_eq!(full.payment_processor, Some("newpay".into()));
         let odd = read(json!({ "id": "sale_1", "amount": "4900", "currency": 7, "status": null }))
             .unwrap();
         assert_eq!(

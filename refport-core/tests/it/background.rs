@@ -57,11 +57,11 @@ impl Reporter for Gate {
         self.begun.add_permits(1);
         Box::pin(async move {
             self.open.acquire().await.unwrap().forget();
-            match sale.customer() {
+            match sale.get_customer_external_id() {
                 "panics" => panic!("a bug"),
                 "fails" => Err(Error::Transport(TransportError::timeout())),
                 _ => {
-                    let invoice = sale.invoice().unwrap().to_owned();
+                    let invoice = sale.get_invoice_id().unwrap().to_owned();
                     self.taken.lock().unwrap().push(invoice);
                     Ok(Outcome::Accepted(Reported::default()))
                 }

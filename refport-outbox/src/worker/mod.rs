@@ -93,18 +93,28 @@ impl Worker {
                 outbox.wake();
             }
         };
+        let names: Vec<_> = self.lanes.iter().map(Lane::name).collect();
+        tracing::info!(destinations = names.join(", "), "the worker has begun");
         let work = async {
             if !self.is_ready(&flag).await? {
                 return Ok(Report::default());
             }
             self.work(Until::Stopped, &flag).await
         };
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             report = work => report,
             never = told => never,
             never = hints => never,
+        };
+        match &ended {
+            Ok(report) => tracing::info!(%report, "the worker has ended"),
+            Err(error) => tracing::error!(
+                error = error as &dyn std::error::Error,
+                "the worker has ended: nothing is delivered"
+            ),
         }
+        ended
     }
 
     /// Delivers what is due, and returns when nothing is: for a job that is run now and then, and

@@ -71,7 +71,7 @@ impl Lane {
         Run::new(self, &*destination, until).run(stop).await
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.destination.name()
     }
 
