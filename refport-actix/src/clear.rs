@@ -17,18 +17,18 @@ use refport_core::{capture::Capture, track::Acknowledged};
 /// # #[cfg(feature = "client")]
 /// # mod shop {
 /// use actix_web::HttpResponse;
-/// use refport_actix::{ClearClickId, ClickId, Sale, Track};
+/// use refport_actix::{ClearClickId, ClickId, OrWarn, Sale, Track};
 ///
 /// async fn checkout(click_id: Option<ClickId>, track: Track) -> HttpResponse {
 ///     let created = HttpResponse::Created().finish();
 ///     let Some(click_id) = click_id else {
 ///         return created;
 ///     };
-///     let reported = track.sale(Sale::new(click_id, "user_001", 4900)).await;
-///     if let Err(error) = &reported {
-///         tracing::warn!(%error, "sale not reported");
-///     }
-///     ClearClickId::after(&reported).on(created)
+///     let sale = Sale::new(click_id, "user_001", 4900).currency("eur");
+///     let reported = track.sale(sale).await;
+///     let clear = ClearClickId::after(&reported); // also where it was refused for good
+///     reported.or_warn();
+///     clear.on(created)
 /// }
 /// # fn is_a_handler() -> actix_web::Route { actix_web::web::post().to(checkout) }
 /// # }

@@ -18,14 +18,12 @@ use crate::ClickIdExt;
 /// # #[cfg(feature = "client")]
 /// # mod shop {
 /// use actix_web::{HttpResponse, web};
-/// use refport_actix::{ClickIds, Sale, refport_core::destination::FanOut};
+/// use refport_actix::{ClickIds, OrWarn, Sale, refport_core::destination::FanOut};
 ///
 /// async fn checkout(clicks: ClickIds, programs: web::Data<FanOut>) -> HttpResponse {
-///     let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+///     let sale = Sale::without_click("user_001", 4900).currency("eur").invoice_id("inv_001");
 ///     for report in programs.report_sale(sale, &clicks).await {
-///         if let Err(error) = report.outcome {
-///             tracing::warn!(%error, destination = report.destination, "sale not reported");
-///         }
+///         report.outcome.or_warn();
 ///     }
 ///     HttpResponse::Created().finish()
 /// }

@@ -17,17 +17,17 @@ use refport_core::{capture::Capture, track::Acknowledged};
 /// # #[cfg(feature = "client")]
 /// # mod shop {
 /// use axum::http::StatusCode;
-/// use refport_axum::{ClearClickId, ClickId, Sale, Track};
+/// use refport_axum::{ClearClickId, ClickId, OrWarn, Sale, Track};
 ///
 /// async fn checkout(click_id: Option<ClickId>, track: Track) -> (Option<ClearClickId>, StatusCode) {
 ///     let Some(click_id) = click_id else {
 ///         return (None, StatusCode::CREATED);
 ///     };
-///     let reported = track.sale(Sale::new(click_id, "user_001", 4900)).await;
-///     if let Err(error) = &reported {
-///         tracing::warn!(%error, "sale not reported");
-///     }
-///     (Some(ClearClickId::after(&reported)), StatusCode::CREATED)
+///     let sale = Sale::new(click_id, "user_001", 4900).currency("eur");
+///     let reported = track.sale(sale).await;
+///     let clear = ClearClickId::after(&reported); // also where it was refused for good
+///     reported.or_warn();
+///     (Some(clear), StatusCode::CREATED)
 /// }
 /// # fn is_a_handler() -> axum::routing::MethodRouter { axum::routing::post(checkout) }
 /// # }

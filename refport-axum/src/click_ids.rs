@@ -13,14 +13,12 @@ use http::request::Parts;
 /// # #[cfg(feature = "client")]
 /// # mod shop {
 /// use axum::{Extension, http::StatusCode};
-/// use refport_axum::{ClickIds, Sale, refport_core::destination::FanOut};
+/// use refport_axum::{ClickIds, OrWarn, Sale, refport_core::destination::FanOut};
 ///
 /// async fn checkout(clicks: ClickIds, Extension(programs): Extension<FanOut>) -> StatusCode {
-///     let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+///     let sale = Sale::without_click("user_001", 4900).currency("eur").invoice_id("inv_001");
 ///     for report in programs.report_sale(sale, &clicks).await {
-///         if let Err(error) = report.outcome {
-///             tracing::warn!(%error, destination = report.destination, "sale not reported");
-///         }
+///         report.outcome.or_warn();
 ///     }
 ///     StatusCode::CREATED
 /// }

@@ -35,7 +35,8 @@ pub use refport_core::{
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use refport_core::{
     ApiError, BuildError, Error, ErrorKind, QueueError, Refport, RefportBuilder,
-    destination::Reported, track::OrWarn,
+    destination::Reported,
+    track::{Background, OrWarn, Reporter, Unreported},
 };
 #[cfg(any(feature = "outbox", feature = "outbox-postgres"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "outbox", feature = "outbox-postgres"))))]

@@ -13,7 +13,6 @@ use crate::{
 /// What became of an event that was to be enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use]
 pub enum Enqueued {
     /// It is delivered once the transaction is committed.
     New,

@@ -14,7 +14,7 @@ use crate::Event;
 /// clicks.insert(CookieName::REFPORT, "clk_1".parse()?);
 /// clicks.insert(CookieName::PARTLI, "c_1".parse()?);
 ///
-/// let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+/// let sale = Sale::without_click("user_001", 4900).currency("usd").invoice_id("inv_001");
 /// let entry = Entry::new(sale).clicks(clicks);
 /// # let _ = entry;
 /// # Ok::<(), refport_core::ParseClickIdError>(())

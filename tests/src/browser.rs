@@ -90,16 +90,22 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// On a free port, which it prints.
+/// On a free port, which it prints. The one that it is given for one version of IP may be taken for the other:
+/// then it says so and exits, and is started again.
 fn start_chromedriver(program: &PathBuf) -> anyhow::Result<(Running, u16)> {
-    let mut command = Command::new(program);
-    let mut running = Running::start(command.arg("--port=0").stdout(Stdio::piped()))?;
-    let stdout = running.stdout().context("stdout was not piped")?;
-    for line in BufReader::new(stdout).lines() {
-        let line = line?;
-        if let Some((_, port)) = line.split_once("started successfully on port ") {
-            return Ok((running, port.trim_end_matches('.').parse()?));
+    const TRIES: usize = 5;
+    let mut said = Vec::new();
+    for _ in 0..TRIES {
+        let mut command = Command::new(program);
+        let mut running = Running::start(command.arg("--port=0").stdout(Stdio::piped()))?;
+        let stdout = running.stdout().context("stdout was not piped")?;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                return Ok((running, port.trim_end_matches('.').parse()?));
+            }
+            said.push(line);
         }
     }
-    bail!("chromedriver did not start")
+    bail!("chromedriver did not start: {}", said.join(" "))
 }

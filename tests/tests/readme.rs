@@ -82,7 +82,7 @@ fn build(root: &Path, folder: &Path, programs: &[(&str, String, String)]) -> Vec
         [dependencies]
         refport-axum = {{ path = {:?} }}
         refport-actix = {{ path = {:?} }}
-        axum = "0.8"
+        axum = {{ version = "0.8", features = ["macros"] }}
         actix-web = {{ version = "4", default-features = false, features = ["macros"] }}
         serde = {{ version = "1", features = ["derive"] }}
         tokio = {{ version = "1", features = ["macros", "net", "rt-multi-thread"] }}

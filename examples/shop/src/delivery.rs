@@ -40,7 +40,7 @@ impl Delivery {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "delivery failed");
+            tracing::error!(error = &error as &dyn std::error::Error, "delivery failed");
         }
     }
 }

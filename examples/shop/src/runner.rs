@@ -82,7 +82,12 @@ impl RefportServer {
         self.stop.cancel();
         match timeout(REFPORT_GRACE, self.task).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::error!(%error, "the Refport server failed"),
+            Ok(Ok(Err(error))) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the Refport server failed"
+                );
+            }
             Ok(Err(error)) => tracing::error!(%error, "the Refport server failed"),
             Err(_) => tracing::warn!("the Refport server stopped with requests unfinished"),
         }

@@ -59,7 +59,7 @@ pub type RefportBuilder = ClientBuilder<Refport>;
 /// let lead = Lead::new(click_id.clone(), "Sign Up", "user_001");
 /// refport.track.lead(lead).await?;
 ///
-/// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+/// let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
 /// if let Some(answer) = refport.track.sale(sale).await?.accepted() {
 ///     println!("the partner earns {:?}", answer.sale.commission_amount);
 /// }

@@ -16,7 +16,7 @@
 //! clicks.insert(CookieName::REFPORT, refport_click);
 //! clicks.insert(CookieName::PARTLI, partli_click);
 //!
-//! let sale = Sale::without_click("user_001", 4900).invoice_id("inv_001");
+//! let sale = Sale::without_click("user_001", 4900).currency("eur").invoice_id("inv_001");
 //! for report in programs.report_sale(sale, &clicks).await {
 //!     match report.outcome {
 //!         Ok(outcome) => println!("{}: {outcome:?}", report.destination),

@@ -14,7 +14,7 @@
 //! recorder.answer_next(Answer::rate_limited(Duration::from_secs(2))); // a 429, then a 200
 //!
 //! # let click_id: ClickId = "clk_1".parse()?;
-//! let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+//! let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
 //! let answer = recorder.refport().track.sale(sale).await?.accepted().unwrap();
 //! assert_eq!(answer.sale.commission_amount, Some(490));
 //!

@@ -120,7 +120,7 @@ impl Recorder {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let click_id: ClickId = "clk_1".parse()?;
     /// let recorder = Recorder::new();
-    /// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+    /// let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
     /// recorder.refport().track.sale(sale.clone()).await?;
     /// recorder.refport().track.sale(sale.clone()).await?; // counts once
     /// assert_eq!(recorder.sales(), [sale]);

@@ -66,7 +66,8 @@ impl Acknowledged for NothingToReport {
     }
 }
 
-/// What [`OrWarn`](crate::track::OrWarn) makes of a report: `None` is one that failed.
+/// What [`OrWarn`](crate::track::OrWarn) makes of a report: `None` is one that failed, and no longer says
+/// whether for good. Ask the result itself, before it is warned of.
 impl<A: Acknowledged> Acknowledged for Option<A> {
     fn is_acknowledged(&self) -> bool {
         self.as_ref().is_some_and(A::is_acknowledged)

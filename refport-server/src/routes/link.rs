@@ -107,7 +107,10 @@ impl App {
                 None
             }
             Ok(Err(error)) => {
-                tracing::error!(%error, "click not recorded");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "click not recorded"
+                );
                 None
             }
             // The write is queued and goes on.

@@ -5,7 +5,7 @@
 //!
 //! # fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
 //! let refport = Refport::from_env()?; // REFPORT_API_KEY
-//! let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+//! let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
 //! if let Some(answer) = refport.track.sale(sale)?.accepted() {
 //!     println!("the partner earns {:?}", answer.sale.commission_amount);
 //! }

@@ -21,7 +21,7 @@ pub type PartliBuilder = ClientBuilder<Partli>;
 ///
 /// # fn run(click_id: ClickId) -> Result<(), Box<dyn std::error::Error>> {
 /// let partli = Partli::from_env()?; // PARTLI_API_KEY
-/// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+/// let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
 /// if let Some(answer) = partli.track.sale(sale)?.accepted() {
 ///     println!("a partner is paid for {:?}", answer.event_id);
 /// }

@@ -43,7 +43,7 @@ pub type PartliBuilder = ClientBuilder<Partli>;
 /// let lead = Lead::new(click_id.clone(), "Sign Up", "user_001");
 /// partli.track.lead(lead).await?;
 ///
-/// let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+/// let sale = Sale::new(click_id, "user_001", 4900).currency("usd").invoice_id("inv_001");
 /// if let Some(answer) = partli.track.sale(sale).await?.accepted() {
 ///     println!("a partner is paid for {:?}", answer.event_id);
 /// }
