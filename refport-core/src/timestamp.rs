@@ -1,6 +1,7 @@
 use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// An instant to the millisecond, read and written as RFC 3339 in UTC
 /// (`2026-11-21T08:30:00.000Z`). What is below a millisecond is cut off.
@@ -14,49 +15,52 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// # Ok::<(), refport_core::ParseTimestampError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
     /// The present, by the system's clock.
     #[must_use]
     pub fn now() -> Self {
-        Self::whole_millis(jiff::Timestamp::now())
+        let now = OffsetDateTime::now_utc();
+        Self::whole_millis(now).unwrap_or(Self(now))
     }
 
     /// Without what is below a millisecond, so that the value and its text are the same.
-    fn whole_millis(instant: jiff::Timestamp) -> Self {
-        let millis = instant.as_nanosecond().div_euclid(1_000_000);
-        let millis = i64::try_from(millis)
-            .ok()
-            .and_then(|millis| Self::from_millis(millis).ok());
-        millis.unwrap_or(Self(instant))
+    fn whole_millis(instant: OffsetDateTime) -> Result<Self, ParseTimestampError> {
+        let millis = instant.unix_timestamp_nanos().div_euclid(NANOS_IN_MILLI);
+        let millis = i64::try_from(millis).map_err(|_| ParseTimestampError(()))?;
+        Self::from_millis(millis)
     }
 
     /// The instant `millis` milliseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     ///
-    /// When the instant lies outside of the years -9999 to 9999.
+    /// When the instant lies outside of the years 0 to 9999, those of RFC 3339.
     pub fn from_millis(millis: i64) -> Result<Self, ParseTimestampError> {
-        jiff::Timestamp::from_millisecond(millis)
-            .map(Self)
-            .map_err(|_| ParseTimestampError(()))
+        let nanos = i128::from(millis) * NANOS_IN_MILLI;
+        match OffsetDateTime::from_unix_timestamp_nanos(nanos) {
+            Ok(instant) if instant.year() >= 0 => Ok(Self(instant)),
+            _ => Err(ParseTimestampError(())),
+        }
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z, negative before.
     #[must_use]
     pub fn as_millis(self) -> i64 {
-        self.0.as_millisecond()
+        let millis = self.0.unix_timestamp_nanos() / NANOS_IN_MILLI;
+        i64::try_from(millis).expect("ten thousand years have fewer milliseconds")
     }
 }
+
+const NANOS_IN_MILLI: i128 = 1_000_000;
 
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse()
-            .map(Self::whole_millis)
-            .map_err(|_| ParseTimestampError(()))
+        let instant = OffsetDateTime::parse(text, &Rfc3339);
+        Self::whole_millis(instant.map_err(|_| ParseTimestampError(()))?)
     }
 }
 
@@ -74,7 +78,14 @@ impl fmt::Debug for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.0)
+        let Self(instant) = self;
+        let (year, month, day) = instant.to_calendar_date();
+        let (hour, minute, second, milli) = instant.to_hms_milli();
+        let month = u8::from(month);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        )
     }
 }
 
@@ -121,7 +132,16 @@ mod tests {
         let timestamp = Timestamp::from_millis(1_795_249_800_123).unwrap();
         assert_eq!(timestamp.as_millis(), 1_795_249_800_123);
         assert_eq!(timestamp.to_string().parse(), Ok(timestamp));
-        assert!(Timestamp::from_millis(i64::MAX).is_err());
+        let bounds = ["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"];
+        for text in bounds {
+            let bound: Timestamp = text.parse().unwrap();
+            assert_eq!(bound.to_string(), text);
+            assert_eq!(Timestamp::from_millis(bound.as_millis()), Ok(bound));
+        }
+        let [first, last] = bounds.map(|text| text.parse::<Timestamp>().unwrap().as_millis());
+        for outside in [first - 1, last + 1, i64::MIN, i64::MAX] {
+            assert!(Timestamp::from_millis(outside).is_err(), "{outside}");
+        }
         let early: Timestamp = "1969-12-31T23:59:59.9995Z".parse().unwrap();
         assert_eq!(early.as_millis(), -1);
         assert_eq!(early.to_string().parse(), Ok(early));

@@ -19,7 +19,11 @@ use refport_core::{
     track::Reporter,
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 use tower::ServiceExt as _;
 
 #[derive(serde::Deserialize)]
@@ -124,17 +128,12 @@ async fn a_referred_checkout_reports_the_sale() {
 async fn an_order_is_answered_in_time_with_the_service_dead() {
     let silent = Recorder::new();
     silent.answer_always(Answer::timeout());
-    let budget = Duration::from_secs(3);
-    let refport = Refport::builder("rk_test")
-        .transport(silent.clone())
-        .total_timeout(budget)
-        .build()
-        .unwrap();
-    let (app, outcomes) = shop(refport);
+    let refport = Refport::builder("rk_test").transport(silent.clone());
+    let (app, outcomes) = shop(refport.build().unwrap());
 
     let start = Instant::now();
     assert_eq!(buy(app, "refp_id=clk_1", 4900).await, StatusCode::CREATED);
-    assert_eq!(start.elapsed().as_secs(), budget.as_secs());
+    assert_eq!(start.elapsed().as_secs(), 3, "by default");
     assert!(
         outcomes.lock().unwrap()[0]
             .as_ref()
@@ -142,6 +141,38 @@ async fn an_order_is_answered_in_time_with_the_service_dead() {
             .is_timeout()
     );
     assert_eq!(silent.sent().len(), 1);
+}
+
+/// Over a real connection, which the buyer closes while the service is asked again.
+#[tokio::test]
+async fn a_buyer_who_leaves_takes_no_report_along() {
+    let recorder = Recorder::new();
+    recorder.answer_next(Answer::page(503));
+    let refport = Refport::builder("rk_test").transport(recorder.clone());
+    // Long enough for the server to see that the buyer has left.
+    let refport = refport.backoff(Duration::from_secs(1), Duration::from_secs(1));
+    let (app, _) = shop(refport.build().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, app).into_future());
+
+    let mut buyer = TcpStream::connect(address).await.unwrap();
+    let order = r#"{"id":"inv_001","user_id":"user_001","amount_cents":4900}"#;
+    let length = order.len();
+    let head = "POST /checkout HTTP/1.1\r\nhost: shop\r\ncookie: refp_id=clk_1\r\n";
+    let fields = format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let request = format!("{head}{fields}{order}");
+    buyer.write_all(request.as_bytes()).await.unwrap();
+    until(|| !recorder.sent().is_empty()).await;
+    drop(buyer);
+    until(|| recorder.sales().len() == 1).await;
+    recorder.assert_one_sale("inv_001");
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// As on a route that was added after `.layer`.

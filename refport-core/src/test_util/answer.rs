@@ -20,7 +20,7 @@ use crate::TransportError;
 /// | [`no_link`](Self::no_link) | no | what is said where the click belongs to no link: `null`, from Partli `"attributed":false` |
 /// | [`error`](Self::error) | no | a status with the documented error body |
 /// | [`rate_limited`](Self::rate_limited) | no | a 429 with `Retry-After` |
-/// | [`html_error`](Self::html_error) | no | a status with a proxy's page |
+/// | [`page`](Self::page) | no | a status with a proxy's page |
 /// | [`timeout`](Self::timeout) | no | nothing, ever |
 /// | [`refused`](Self::refused) | no | no connection |
 /// | [`reset`](Self::reset) | no | a connection that breaks before the answer |
@@ -94,14 +94,15 @@ impl Answer {
         answer.into()
     }
 
-    /// A proxy's page in place of the service's answer, as in `Answer::html_error(502)`.
+    /// A page in place of the service's answer: a proxy's (502), a gateway's (404, 405, 408), or with 200 that
+    /// of a site that answers every path.
     ///
     /// # Panics
     ///
     /// When `status` is no HTTP status (100 to 999).
     #[track_caller]
-    pub fn html_error(status: u16) -> Self {
-        let page = "<html><body><h1>Bad Gateway</h1></body></html>";
+    pub fn page(status: u16) -> Self {
+        let page = "<html><body><h1>Not the service</h1></body></html>";
         response(status, "text/html", page.into()).into()
     }
 

@@ -94,7 +94,7 @@ impl Recorder {
     /// ```
     /// # use refport_core::test_util::{Answer, Recorder};
     /// # let recorder = Recorder::new();
-    /// recorder.answer_in_order([Answer::refused(), Answer::html_error(502), Answer::accepted()]);
+    /// recorder.answer_in_order([Answer::refused(), Answer::page(502), Answer::accepted()]);
     /// ```
     pub fn answer_in_order(&self, answers: impl IntoIterator<Item = Answer>) {
         self.lock().script.extend(answers);

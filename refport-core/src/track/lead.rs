@@ -1,10 +1,9 @@
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Customer;
 use crate::{
-    ClickId, InvalidRequest,
-    lenient::{self, Field, Object},
+    ClickId, InvalidRequest, lenient,
     personal::Personal,
     validate::{is_object, not_blank},
 };
@@ -191,58 +190,35 @@ pub struct LeadResponse {
 }
 
 /// The click of a [`LeadResponse`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct LeadClick {
     /// The service's ID of the click. Its form may differ from the ID that was sent.
+    #[serde(deserialize_with = "lenient::optional")]
     pub id: Option<String>,
-}
-
-impl Object for LeadClick {
-    fn field(&mut self, name: &str) -> Option<Field<'_>> {
-        (name == "id").then_some(Field::Text(&mut self.id))
-    }
-}
-
-impl<'de> Deserialize<'de> for LeadClick {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
-    }
 }
 
 /// The link of a [`LeadResponse`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct LeadLink {
     /// The service's ID of the link.
+    #[serde(deserialize_with = "lenient::optional")]
     pub id: Option<String>,
     /// The domain the link stands on.
+    #[serde(deserialize_with = "lenient::optional")]
     pub domain: Option<String>,
     /// The link's key on that domain.
+    #[serde(deserialize_with = "lenient::optional")]
     pub key: Option<String>,
     /// Where the link leads.
+    #[serde(deserialize_with = "lenient::optional")]
     pub url: Option<String>,
     /// The program, where the link belongs to one.
+    #[serde(deserialize_with = "lenient::optional")]
     pub program_id: Option<String>,
-}
-
-impl Object for LeadLink {
-    fn field(&mut self, name: &str) -> Option<Field<'_>> {
-        Some(Field::Text(match name {
-            "id" => &mut self.id,
-            "domain" => &mut self.domain,
-            "key" => &mut self.key,
-            "url" => &mut self.url,
-            "programId" => &mut self.program_id,
-            _ => return None,
-        }))
-    }
-}
-
-impl<'de> Deserialize<'de> for LeadLink {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
-    }
 }
 
 #[cfg(test)]

@@ -18,12 +18,9 @@ mod unknown_name;
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::{
-    lenient::{self, Field, Object},
-    personal::Personal,
-};
+use crate::{lenient, personal::Personal};
 
 pub use self::{
     acknowledged::Acknowledged,
@@ -107,12 +104,16 @@ impl fmt::Display for NothingToReport {
 }
 
 /// The customer as the service knows them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct Customer {
     /// Your own ID of the customer.
+    #[serde(deserialize_with = "lenient::optional")]
     pub external_id: Option<String>,
+    #[serde(deserialize_with = "lenient::optional")]
     email: Option<Personal>,
+    #[serde(deserialize_with = "lenient::optional")]
     name: Option<Personal>,
 }
 
@@ -127,22 +128,5 @@ impl Customer {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Personal::as_str)
-    }
-}
-
-impl Object for Customer {
-    fn field(&mut self, name: &str) -> Option<Field<'_>> {
-        match name {
-            "externalId" => Some(Field::Text(&mut self.external_id)),
-            "email" => Some(Field::Personal(&mut self.email)),
-            "name" => Some(Field::Personal(&mut self.name)),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Customer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
     }
 }

@@ -120,7 +120,7 @@ async fn each_fault_is_repeated_by_the_real_rules() {
         // Whether a sale without an invoice ID gets through, and how many sales are counted then.
         (Answer::refused, true, 1),
         (|| Answer::rate_limited(Duration::ZERO), true, 1),
-        (|| Answer::html_error(502), false, 0),
+        (|| Answer::page(502), false, 0),
         (|| Answer::error(500, "INTERNAL_ERROR"), false, 0),
         (Answer::timeout, false, 0),
         (Answer::reset, false, 0),
@@ -181,7 +181,7 @@ async fn faults_look_like_what_they_are() {
 #[tokio::test]
 async fn a_script_is_followed_and_then_all_is_well() {
     let recorder = Recorder::new();
-    recorder.answer_in_order([Answer::refused(), Answer::html_error(502)]);
+    recorder.answer_in_order([Answer::refused(), Answer::page(502)]);
     recorder.refport().track.sale(sale_once()).await.unwrap();
     recorder.refport().track.sale(sale_once()).await.unwrap();
     let answers: Vec<String> = (recorder.sent().iter())
