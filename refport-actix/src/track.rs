@@ -16,7 +16,7 @@ use refport_core::{Refport, track::Reporter};
 /// The extractor never fails, so that no order is refused for want of tracking: where neither is there, each
 /// call answers [`Error::NotSetUp`](refport_core::Error), and the log says once which line to add.
 #[derive(Clone, Debug)]
-pub struct Track(refport_core::Track);
+pub struct Track(pub refport_core::Track);
 
 impl Deref for Track {
     type Target = refport_core::Track;

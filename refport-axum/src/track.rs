@@ -14,7 +14,7 @@ use refport_core::{Refport, track::Reporter};
 /// on a route that was added after `.layer`, each call answers [`Error::NotSetUp`](refport_core::Error),
 /// and the log says once which line to add. `Option<Track>` is `None` then.
 #[derive(Clone, Debug)]
-pub struct Track(refport_core::Track);
+pub struct Track(pub refport_core::Track);
 
 impl Deref for Track {
     type Target = refport_core::Track;

@@ -17,7 +17,10 @@ use std::{
 /// The crates, and the features that show all of their API. `native-tls` shows nothing more, and
 /// wants the system's headers.
 const CRATES: [(&str, &str); 5] = [
-    ("refport-core", "rustls,metrics,blocking,test-util"),
+    (
+        "refport-core",
+        "rustls,metrics,blocking,test-util,reqwest-client,signed",
+    ),
     ("refport-tower", ""),
     ("refport-axum", "rustls,outbox,outbox-postgres"),
     ("refport-actix", "rustls,outbox,outbox-postgres"),
