@@ -1,6 +1,8 @@
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use refport_core::{InvalidRequest, track::Acknowledged};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::Event;
 
@@ -76,9 +78,9 @@ pub enum KeyError {
 
 /// Two different events under one key: what is kept, and what was to be enqueued.
 ///
-/// `Display` and `Debug` show both without what may tell of a person; the accessors give them
+/// `Display` and `Debug` say in which fields they differ, without what may tell of a person; the accessors give both
 /// whole.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Conflict {
     key: String,
     destination: String,
@@ -130,15 +132,50 @@ impl fmt::Display for Conflict {
             given,
         } = self;
         write!(f, "another event for {destination} is kept as {key}: ")?;
-        match stored {
-            Some(stored) => write!(f, "{stored:?}")?,
-            None => f.write_str("one that cannot be read")?,
+        match (stored, given) {
+            (None, _) => f.write_str("one that cannot be read"),
+            (Some(Event::Sale(stored)), Event::Sale(given)) => differ(f, stored, given),
+            (Some(Event::Lead(stored)), Event::Lead(given)) => differ(f, stored, given),
+            (Some(stored), given) => write!(f, "a {}, and not a {}", stored.kind(), given.kind()),
         }
-        write!(f, ", and not {given:?}")
+    }
+}
+
+/// As `Display`, for logs that show errors so.
+impl fmt::Debug for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Conflict({self})")
     }
 }
 
 impl std::error::Error for Conflict {}
+
+/// Says which fields differ, and of those that tell of nobody how.
+fn differ(
+    f: &mut fmt::Formatter<'_>,
+    stored: &impl Serialize,
+    given: &impl Serialize,
+) -> fmt::Result {
+    const OF_NOBODY: [&str; 3] = ["amount", "currency", "eventName"];
+    let (stored, given) = (serde_json::to_value(stored), serde_json::to_value(given));
+    let (Ok(Value::Object(stored)), Ok(Value::Object(given))) = (stored, given) else {
+        return f.write_str("one that cannot be compared");
+    };
+    let names: BTreeSet<&String> = stored.keys().chain(given.keys()).collect();
+    let differing = names
+        .into_iter()
+        .filter(|name| stored.get(*name) != given.get(*name));
+    f.write_str("they differ in")?;
+    for (place, name) in differing.enumerate() {
+        f.write_str(if place == 0 { " " } else { ", " })?;
+        f.write_str(name)?;
+        if OF_NOBODY.contains(&name.as_str()) {
+            let [was, is] = [&stored, &given].map(|event| event.get(name).unwrap_or(&Value::Null));
+            write!(f, " ({was}, and not {is})")?;
+        }
+    }
+    Ok(())
+}
 
 /// The outbox's tables could not be used. The database's own error is the
 /// [`source`](std::error::Error::source).

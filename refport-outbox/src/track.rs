@@ -1,22 +1,37 @@
 //! An outbox behind a `Track`.
 
+use std::time::Duration;
+
 use refport_core::{
     Error, Lead, QueueError, Sale,
     destination::{Reported, Reporting},
     track::{Outcome, Reporter, Transaction},
 };
 
+use tokio::time::timeout;
+
 use crate::{EnqueueError, Enqueued, Entry, Outbox};
 
-/// Behind a `Track`, each report is stored in a transaction of its own, and the outcome is
+/// Behind a `Track`, each report is stored in a transaction of its own, within 3 s, and the outcome is
 /// [`Outcome::Queued`].
 impl Reporter for Outbox {
     fn lead(&self, lead: Lead) -> Reporting<'_> {
-        Box::pin(async { Ok(self.add(lead).await?.into()) })
+        Box::pin(stored(self, lead.into()))
     }
 
     fn sale(&self, sale: Sale) -> Reporting<'_> {
-        Box::pin(async { Ok(self.add(sale).await?.into()) })
+        Box::pin(stored(self, sale.into()))
+    }
+}
+
+async fn stored(outbox: &Outbox, entry: Entry) -> Result<Outcome<Reported>, Error> {
+    /// As long as a client has: a handler waits, and behind it a buyer.
+    const TIME: Duration = Duration::from_secs(3);
+    const LATE: &str = "the database did not take it in 3 s: within a transaction of yours, which it would \
+                        wait for, say `track.sale_in(&mut *tx, …)`";
+    match timeout(TIME, outbox.add(entry)).await {
+        Ok(enqueued) => Ok(enqueued?.into()),
+        Err(_) => Err(Error::Queue(QueueError::unavailable(LATE))),
     }
 }
 
@@ -80,6 +95,30 @@ mod tests {
             Outcome::<()>::from(Enqueued::NothingToReport(free)),
             Outcome::NothingToReport(free)
         );
+    }
+
+    /// The handler has the pool's one connection in a transaction of its own.
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn within_a_transaction_of_ones_own_it_gives_up_and_says_what_to_call() {
+        use refport_core::Track;
+
+        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        let pool = pool.connect("sqlite::memory:").await.unwrap();
+        let outbox = Outbox::new(pool.clone());
+        outbox.migrate().await.unwrap();
+        let tx = pool.begin().await.unwrap();
+        tokio::time::pause();
+        let start = tokio::time::Instant::now();
+        let sale = Sale::without_click("user_001", 4900).click_id("clk_1".parse().ok());
+        let late = Track::from(outbox).sale(sale.invoice_id("inv_001")).await;
+        assert_eq!(start.elapsed().as_secs(), 3);
+        let late = late.unwrap_err();
+        assert!(
+            late.is_retryable() && late.to_string().contains("`track.sale_in(&mut *tx, …)`"),
+            "{late}"
+        );
+        drop(tx);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::{
     pin::Pin,
     sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ use crate::error::TransportError;
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) shared: &'a Shared,
+    /// How long one may take.
+    pub(super) time: Duration,
     /// How many were made, for the span.
     pub(super) made: &'a AtomicU32,
     /// When the whole call ends.
@@ -51,6 +54,7 @@ impl<'a> Service<Call> for Attempt<'a> {
     fn call(&mut self, call: Call) -> Self::Future {
         let Self {
             shared,
+            time,
             made,
             deadline,
         } = *self;
@@ -67,7 +71,7 @@ impl<'a> Service<Call> for Attempt<'a> {
                 }
             }
             made.fetch_add(1, Ordering::Relaxed);
-            let end = later(now, shared.settings.attempt_timeout).min(deadline);
+            let end = later(now, time).min(deadline);
             match timeout_at(end, sending).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(TransportError::from_boxed(error)),

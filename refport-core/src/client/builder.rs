@@ -7,8 +7,6 @@ use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 use tower_service::Service;
 
-#[cfg(feature = "reqwest")]
-use super::transport::Connecting;
 use super::{
     api_key::ApiKey,
     base_url::BaseUrl,
@@ -20,7 +18,11 @@ use super::{
     settings::Settings,
     transport::{BoxError, Transport},
 };
+#[cfg(feature = "reqwest")]
+use super::{call::Repeat, transport::Connecting};
 use crate::Error;
+#[cfg(feature = "reqwest")]
+use crate::destination::Patience;
 
 /// Settings of a client. Made by [`Refport::builder`](crate::Refport::builder).
 ///
@@ -30,7 +32,7 @@ use crate::Error;
 /// | [`allow_http`](Self::allow_http) | `false` | plain http to other hosts than the machine itself |
 /// | [`connect_timeout`](Self::connect_timeout) | 3 s | for making a connection |
 /// | [`total_timeout`](Self::total_timeout) | 3 s | for a call with all its attempts and waits |
-/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s | for one attempt, to the last byte, where a call has that long |
+/// | [`attempt_timeout`](Self::attempt_timeout) | 10 s, and two thirds of the total | for one attempt, to the last byte |
 /// | [`max_attempts`](Self::max_attempts) | 3 | how often a call is sent at most |
 /// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, each drawn by chance |
 /// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that a 429 can ask for |
@@ -166,7 +168,9 @@ impl<C: Client> ClientBuilder<C> {
         self
     }
 
-    /// How long one attempt may take, from connecting to the last byte of the answer.
+    /// How long one attempt may take, from connecting to the last byte of the answer. One that may be
+    /// repeated has two thirds of [`total_timeout`](Self::total_timeout) at most, so that there is time for
+    /// another where its connection has died; in a worker of an outbox it has all of this.
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
         self
@@ -326,7 +330,7 @@ fn default_transport(
     }
     let to = Connecting {
         connect_timeout: settings.connect_timeout,
-        attempt_timeout: settings.attempt_timeout,
+        attempt_timeout: settings.attempt_timeout(Patience::Handler, Repeat::Always),
         is_loopback: base.is_loopback(),
         root_certificates,
     };

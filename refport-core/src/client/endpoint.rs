@@ -143,6 +143,7 @@ impl Shared {
         }
         let attempt = Attempt {
             shared: self,
+            time: self.settings.attempt_timeout(patience, call.repeat),
             made,
             deadline,
         };

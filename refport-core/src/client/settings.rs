@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::call::Repeat;
 use crate::destination::Patience;
 
 /// Everything of a client that can be set, with its default.
@@ -24,6 +25,20 @@ impl Settings {
             Patience::Handler => self.total_timeout,
             Patience::Background => self.total_timeout.max(BACKGROUND),
             Patience::Worker => self.attempt_timeout,
+        }
+    }
+
+    /// For one attempt. Of a handler's few seconds, one that may be repeated leaves time for that, so that a
+    /// connection which has died costs no sale.
+    pub(super) fn attempt_timeout(&self, patience: Patience, repeat: Repeat) -> Duration {
+        let third = self.total_timeout(patience) / 3;
+        // Else another would not be begun within the call's time.
+        let has_time = third >= self.backoff.0.saturating_mul(2);
+        let is_repeated = repeat == Repeat::Always && self.max_attempts(patience) > 1;
+        if patience == Patience::Handler && is_repeated && has_time {
+            self.attempt_timeout.min(third * 2)
+        } else {
+            self.attempt_timeout
         }
     }
 

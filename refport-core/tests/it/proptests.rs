@@ -123,8 +123,8 @@ fn documented_answer() -> Value {
 const TOKEN: &str = "!#$%&'*+-.^_`|~0123456789\
                      abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// The instants that can be written: years -9999 to 9999, less a day at either end.
-const MILLIS: std::ops::RangeInclusive<i64> = -377_705_023_201_000..=253_402_207_200_999;
+/// The instants that can be written: years 0 to 9999.
+const MILLIS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// From the year 1 to the end of 9998, so that any offset leaves four digits for the year.
 fn common_millis() -> impl Strategy<Value = i64> {

@@ -23,6 +23,7 @@ struct OverReqwest {
 /// What the default transport is told of the client.
 pub(in crate::client) struct Connecting<'a> {
     pub(in crate::client) connect_timeout: Duration,
+    /// For the shortest attempt that is made.
     pub(in crate::client) attempt_timeout: Duration,
     /// Whether the service is on this machine.
     pub(in crate::client) is_loopback: bool,
@@ -41,7 +42,8 @@ impl Transport {
         } else {
             builder
         };
-        // A connection that died without a word is found out, and left, within half an attempt.
+        // A connection that died without a word is found out, and left, within half an attempt, so that
+        // there is time for another.
         let quarter = to.attempt_timeout / 4;
         let client = builder
             .http2_keep_alive_interval(quarter)
