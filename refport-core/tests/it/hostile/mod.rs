@@ -5,6 +5,7 @@
 
 mod http2;
 mod peer;
+mod proxy;
 mod rows;
 mod table;
 mod tls;
