@@ -9,8 +9,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    peer::{Peer, Seen},
-    rows::ACCEPTED,
+    peer::{ACCEPTED, Peer, Seen},
     tls::Certificate,
 };
 
@@ -19,15 +18,17 @@ const INTERNAL_ERROR: u32 = 2;
 const REFUSED_STREAM: u32 = 7;
 
 /// What a peer does with a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Answer,
-    /// No answer, on a connection that lives.
+    /// The same, where it acknowledges no settings.
+    AnswerUnacknowledged,
+    /// The same, and from then on leaves no room for a body.
+    AnswerAndShut,
+    /// No answer any more on this connection, though it lives.
     Silence,
     /// Nothing any more on this connection, though the system goes on taking what comes.
     Death,
-    /// The same on the first connection, and an answer on every other.
-    DeathOfTheFirst,
     /// Refuses the stream, unread.
     Refuse,
     /// Answers, and refuses the stream in the middle of that.
@@ -40,44 +41,68 @@ pub(super) enum Act {
     GoAwayBroken,
     /// Says that it goes after this stream, and goes at once.
     GoAwayAndClose,
-    /// Says that it goes after this stream, and answers it.
+    /// Says that it goes after this stream, and neither goes nor answers.
+    GoAwayAndStay,
+    /// Says that it goes after this stream, answers it, and does not go.
     GoAwayAndAnswer,
 }
 
-/// One that does `first` at the first request, `then` at all others.
-pub(super) async fn peer(first: Act, then: Act, certificate: &Certificate) -> Peer {
+impl Act {
+    /// Whether it is the last on its connection.
+    const fn ends_talk(self) -> bool {
+        matches!(
+            self,
+            Self::Silence
+                | Self::GoAwayBefore
+                | Self::GoAwayBroken
+                | Self::GoAwayAndStay
+                | Self::GoAwayAndAnswer
+        )
+    }
+}
+
+/// One that does an act for each request, the last one for all that follow.
+pub(super) async fn peer(acts: Vec<Act>, certificate: &Certificate) -> Peer {
     let acceptor = certificate.acceptor();
-    Peer::listening(move |stream, seen| talk(stream, acceptor.clone(), seen, [first, then])).await
+    let acts: Arc<[Act]> = acts.into();
+    Peer::listening(move |stream, seen| talk(stream, acceptor.clone(), seen, Arc::clone(&acts)))
+        .await
 }
 
 async fn talk(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     seen: Arc<Seen>,
-    [first, then]: [Act; 2],
+    acts: Arc<[Act]>,
 ) -> io::Result<()> {
     const PREFACE: usize = 24;
-    let is_first = seen.connections() == 1;
+    let acknowledges = !acts.contains(&Act::AnswerUnacknowledged);
+    let mut act = acts[0];
+    let mut is_silent = false;
     let mut link = Link(acceptor.accept(stream).await?);
     link.0.read_exact(&mut [0; PREFACE]).await?;
     link.send(Frame::SETTINGS, 0, 0, &[]).await?;
     loop {
         let frame = link.next().await?;
-        if frame.kind == Frame::SETTINGS && frame.flags & Frame::ACK == 0 {
+        if frame.kind == Frame::SETTINGS && frame.flags & Frame::ACK == 0 && acknowledges {
             link.send(Frame::SETTINGS, Frame::ACK, 0, &[]).await?;
         }
         if frame.kind == Frame::PING && frame.flags & Frame::ACK == 0 {
             link.send(Frame::PING, Frame::ACK, 0, &frame.body).await?;
         }
-        if !frame.ends_request() {
+        if frame.kind == Frame::HEADERS {
+            let number = seen.request() as usize;
+            act = *acts.get(number).unwrap_or(&acts[acts.len() - 1]);
+        }
+        if !frame.ends_request() || is_silent {
             continue;
         }
-        let act = if seen.request() == 0 { first } else { then };
-        if matches!(act, Act::Death) || matches!(act, Act::DeathOfTheFirst) && is_first {
+        if act == Act::Death {
             return link.is_dead().await;
         }
         link.act(act, frame.stream).await?;
-        if matches!(act, Act::GoAwayAndClose) {
+        is_silent = act.ends_talk();
+        if act == Act::GoAwayAndClose {
             return link.0.shutdown().await;
         }
     }
@@ -112,7 +137,13 @@ struct Link(TlsStream<TcpStream>);
 impl Link {
     async fn act(&mut self, act: Act, stream: u32) -> io::Result<()> {
         match act {
-            Act::Answer | Act::DeathOfTheFirst => self.answer(stream).await,
+            Act::Answer | Act::AnswerUnacknowledged => self.answer(stream).await,
+            Act::AnswerAndShut => {
+                const INITIAL_WINDOW_SIZE: u8 = 4;
+                let no_room = [0, INITIAL_WINDOW_SIZE, 0, 0, 0, 0];
+                self.send(Frame::SETTINGS, 0, 0, &no_room).await?;
+                self.answer(stream).await
+            }
             Act::Silence | Act::Death => Ok(()),
             Act::Refuse => self.reset(stream, REFUSED_STREAM).await,
             Act::AnswerHalfAndRefuse => {
@@ -122,7 +153,7 @@ impl Link {
             Act::Abort => self.reset(stream, INTERNAL_ERROR).await,
             Act::GoAwayBefore => self.go_away(0, NO_ERROR).await,
             Act::GoAwayBroken => self.go_away(0, INTERNAL_ERROR).await,
-            Act::GoAwayAndClose => self.go_away(stream, NO_ERROR).await,
+            Act::GoAwayAndClose | Act::GoAwayAndStay => self.go_away(stream, NO_ERROR).await,
             Act::GoAwayAndAnswer => {
                 self.go_away(stream, NO_ERROR).await?;
                 self.answer(stream).await

@@ -5,6 +5,7 @@
 
 mod http2;
 mod peer;
+mod proxy;
 mod rows;
 mod table;
 mod tls;
@@ -18,7 +19,7 @@ const HERE: &str = "REFPORT_TEST_HOSTILE";
 
 /// The trust store is the process's, so the peers are met in a child with one of its own.
 #[test]
-fn every_hostile_peer_is_survived_as_the_readme_says() {
+fn every_hostile_peer_is_survived_as_the_page_says() {
     let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("hostile-peers-{}.pem", std::process::id()));
     let output = Command::new(std::env::current_exe().unwrap())
@@ -38,7 +39,7 @@ fn every_hostile_peer_is_survived_as_the_readme_says() {
     println!("{printed}");
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}\n{complaints}");
-    compare_with_readme(&printed);
+    compare_with_page(&printed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,21 +58,21 @@ async fn in_this_process() {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// The README shows what came out, but for the times.
-fn compare_with_readme(printed: &str) {
-    let (_, section) = include_str!("../../../README.md")
-        .split_once("## Hostile peers")
-        .expect("the README has the table");
-    let told = columns_but_time(section.split("\n## ").next().unwrap());
+/// The page shows what came out, but for the times.
+fn compare_with_page(printed: &str) {
+    let (_, section) = include_str!("../../../../docs/HOSTILE.md")
+        .split_once("## The table")
+        .expect("the page has the table");
+    let told = columns_but_time(section);
     let found = columns_but_time(printed);
     for row in &found {
-        assert!(told.contains(row), "not in the README: {row:?}");
+        assert!(told.contains(row), "not in docs/HOSTILE.md: {row:?}");
     }
     // A build without TLS meets fewer of them.
     if rows::has_tls() {
         assert_eq!(
             told, found,
-            "the README tells of others, or in another order"
+            "docs/HOSTILE.md tells of others, or in another order"
         );
     }
 }

@@ -18,6 +18,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// The body of an answer that takes the sale.
+pub(super) const ACCEPTED: &str = r#"{"sale":{"id":"sale_1"}}"#;
+
 /// The key that must reach the peer and nobody else.
 pub(super) const KEY: &str = "rk_hostile_key";
 
@@ -146,6 +149,8 @@ pub(super) enum Act {
     Say(Vec<u8>),
     SayAndClose(Vec<u8>),
     SayAndReset(Vec<u8>),
+    /// Nothing any more on this connection, though what comes is taken.
+    Silence,
     /// Sends the client elsewhere, with this status.
     Redirect(&'static str),
     /// Says the first at once and a byte of the second each second.
@@ -176,6 +181,7 @@ async fn talk(
                 sleep(Duration::from_millis(20)).await;
                 return stream.set_zero_linger();
             }
+            Act::Silence => return hears_nothing_more(&mut stream).await,
             Act::Redirect(status) => {
                 let location = format!("location: http://localhost:{elsewhere}/api/track/sale\r\n");
                 stream.write_all(&answer(status, &location, b"")).await?;
@@ -186,7 +192,7 @@ async fn talk(
     }
 }
 
-/// Waits until the client hangs up, too.
+/// Takes what comes until the client hangs up, too.
 async fn hears_nothing_more(stream: &mut TcpStream) -> io::Result<()> {
     while stream.read(&mut [0; 1024]).await? > 0 {}
     Ok(())

@@ -96,11 +96,12 @@ fn merge(first: Line, mut second: Line) -> Vec<Line> {
 struct Encounter {
     name: &'static str,
     budget: Budget,
-    warm: bool,
+    before: u32,
     closes_at_once: bool,
     dies: bool,
     want: (&'static str, u32),
     says: &'static str,
+    asks_for: Duration,
     plain: bool,
     repeatable: bool,
     peer: Peer,
@@ -117,9 +118,9 @@ impl Encounter {
             Kind::Full => Peer::full().await,
             Kind::Http1(acts) => Peer::http1(acts, elsewhere.address.port()).await,
             Kind::Tls(flaw) => tls::peer(flaw, certificates).await,
-            Kind::Http2(first, then) => http2::peer(first, then, &certificates.good).await,
+            Kind::Http2(acts) => http2::peer(acts, &certificates.good).await,
         };
-        let plain = !matches!(row.kind, Kind::Tls(_) | Kind::Http2(..));
+        let plain = !matches!(row.kind, Kind::Tls(_) | Kind::Http2(_));
         let scheme = if plain { "http" } else { "https" };
         let client = Refport::builder(KEY)
             .base_url(format!("{scheme}://{}", peer.address))
@@ -132,11 +133,12 @@ impl Encounter {
         Self {
             name: row.name,
             budget: row.budget,
-            warm: row.warm,
+            before: row.before,
             closes_at_once: row.kind.closes_at_once(),
             dies: row.kind.dies(),
             want: row.want[usize::from(!repeatable)],
             says: row.says,
+            asks_for: row.asks_for,
             plain,
             repeatable,
             peer,
@@ -146,7 +148,7 @@ impl Encounter {
     }
 
     async fn go(self) -> Line {
-        if self.warm {
+        for _ in 0..self.before {
             self.client.track.sale(self.sale()).await.unwrap();
             if self.closes_at_once {
                 assert!(self.peer.seen.is_let_go().await, "{}", self.name);
@@ -186,6 +188,10 @@ impl Encounter {
             (outcome == self.want.0, "the outcome"),
             (requests == self.want.1, "the number of requests"),
             (is_patient, "a time-out before its time"),
+            (
+                requests < 2 || elapsed >= self.asks_for,
+                "a repeat before its time",
+            ),
             (error.contains(self.says), "what the error says"),
             (!error.contains(KEY), "the key in the error"),
             (self.elsewhere.seen.connections() == 0, "a call elsewhere"),

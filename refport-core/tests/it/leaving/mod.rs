@@ -1,5 +1,7 @@
 //! A report goes on when nobody waits for it: buyers who leave, runtimes that are busy or end.
 
+mod stages;
+
 use std::{
     sync::{Arc, Mutex, mpsc},
     thread,
