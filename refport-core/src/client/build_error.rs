@@ -1,9 +1,23 @@
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt};
 
 /// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` is the same text, because that is what `main` prints of an error it returns.
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct BuildError(Problem);
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut source = self.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
@@ -13,6 +27,8 @@ pub(super) enum Problem {
     BlankKey,
     #[error("the API key has white space or other bytes that cannot stand in a header")]
     MalformedKey,
+    #[error("{0} is set and blank: give it the address of your server, or take it away")]
+    BlankVariable(&'static str),
     #[error("the base URL {0}, give one like https://app.refport.co")]
     BaseUrl(&'static str),
     #[error(
@@ -55,5 +71,21 @@ pub(super) enum Problem {
 impl From<Problem> for BuildError {
     fn from(problem: Problem) -> Self {
         Self(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_main_prints_of_it_is_a_sentence_with_its_cause() {
+        let blank = BuildError::from(Problem::BlankKey);
+        assert_eq!(format!("{blank:?}"), blank.to_string());
+        let tls = BuildError::from(Problem::Transport("no roots".into()));
+        assert_eq!(
+            format!("{tls:?}"),
+            "the HTTP client cannot be set up: no roots"
+        );
     }
 }

@@ -119,8 +119,12 @@ impl<C: Client> ClientBuilder<C> {
             env::var(C::HTTP_VARIABLE).is_ok_and(|value| matches!(value.trim(), "1" | "true"));
         let builder = builder.allow_http(allow_http);
         Ok(match env::var(C::URL_VARIABLE) {
-            Ok(url) if !url.trim().is_empty() => builder.base_url(url),
-            Ok(_) | Err(env::VarError::NotPresent) => builder,
+            // The key of a server of one's own would go to the public service.
+            Ok(url) if url.trim().is_empty() => {
+                return Err(Problem::BlankVariable(C::URL_VARIABLE).into());
+            }
+            Ok(url) => builder.base_url(url),
+            Err(env::VarError::NotPresent) => builder,
             Err(env::VarError::NotUnicode(_)) => return Err(Problem::BaseUrl("is not text").into()),
         })
     }
@@ -179,7 +183,8 @@ impl<C: Client> ClientBuilder<C> {
     /// How long a call may take in all. Where it is shorter than an attempt, it cuts that short.
     ///
     /// It is for calls that somebody waits for. A worker of an outbox makes one attempt a call, which has
-    /// its [`attempt_timeout`](Self::attempt_timeout); in the background a call has 30 s at least.
+    /// its [`attempt_timeout`](Self::attempt_timeout); in the background a call has 30 s at least, and 10
+    /// attempts unless repeats are off.
     pub const fn total_timeout(mut self, timeout: Duration) -> Self {
         self.settings.total_timeout = timeout;
         self

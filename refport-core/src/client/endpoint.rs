@@ -113,12 +113,16 @@ impl Endpoint {
         // Made here, so that the span belongs to what the caller is doing. What is awaited has no name
         // below: it would be kept a second time, under that.
         let observed = Observed::new(call.name, shared.on_error.clone());
+        let body = call.body.clone();
         let posting = async move {
             let answer = observed
                 .span(shared.send(call, patience, &observed.attempts))
                 .await;
             let status = answer.as_ref().ok().map(Response::status);
             let result = answer.and_then(|answer| answer::read(&answer));
+            if let Err(error) = &result {
+                observed.log(&body, error);
+            }
             observed.end(status, result.as_ref().err());
             result
         };

@@ -59,6 +59,15 @@ impl Observed {
         self.tell(status, error, error.map_or("accepted", outcome_of));
     }
 
+    /// Says in the log which report has failed, so that it can be made again by hand: whoever waited for it
+    /// may be gone.
+    pub(super) fn log(&self, report: &[u8], error: &Error) {
+        let _in_span = self.span.enter();
+        let invoice = invoice_of(report);
+        let error = error as &dyn std::error::Error;
+        tracing::info!(error, invoice, "not taken");
+    }
+
     fn tell(&mut self, status: Option<StatusCode>, error: Option<&Error>, outcome: &'static str) {
         self.is_told = true;
         let attempts = self.attempts.load(Ordering::Relaxed);
@@ -99,6 +108,15 @@ impl Drop for Observed {
             self.tell(None, Some(&Error::Transport(error)), "cut_off");
         }
     }
+}
+
+/// Your own ID of the sale, by Refport's name or by Partli's.
+fn invoice_of(report: &[u8]) -> Option<String> {
+    let report: serde_json::Value = serde_json::from_slice(report).ok()?;
+    let id = report
+        .get("invoiceId")
+        .or_else(|| report.get("externalId"))?;
+    id.as_str().map(str::to_owned)
 }
 
 /// A stable name for each way a call can end.

@@ -44,8 +44,14 @@ impl Settings {
 
     /// How often a call is sent at most.
     pub(super) const fn max_attempts(&self, patience: Patience) -> u32 {
+        /// So many fit into the time, with the default waits.
+        const BACKGROUND: u32 = 10;
         match patience {
-            Patience::Handler | Patience::Background => self.max_attempts,
+            Patience::Handler => self.max_attempts,
+            Patience::Background if 1 < self.max_attempts && self.max_attempts < BACKGROUND => {
+                BACKGROUND
+            }
+            Patience::Background => self.max_attempts,
             Patience::Worker => 1,
         }
     }

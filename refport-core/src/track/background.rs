@@ -24,7 +24,7 @@ use crate::{
 /// | | a handler waits | what is lost |
 /// |---|---|---|
 /// | `Track::from(refport)` | for the service, 3 s at most | what fails in that time |
-/// | `Track::from(background)` | no | what fails in 30 s, and what is waiting when the process dies |
+/// | `Track::from(background)` | no | what fails in 30 s, which is in the log, and what is waiting when the process dies |
 /// | `Track::from(outbox)`, of `refport-outbox` | for the database | nothing |
 ///
 /// It holds [`capacity`](Self::capacity) reports at most, and refuses what is beyond with

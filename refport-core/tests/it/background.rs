@@ -192,11 +192,18 @@ fn the_runtime_that_reported_may_end() {
 
 #[tokio::test]
 async fn a_client_makes_its_attempts_there() {
-    let script = Scripted::new([answer(503, ""), accepted()]);
-    let refport = script.client(|builder| builder.backoff(Duration::ZERO, Duration::ZERO));
-    let background = Background::new(refport);
-    let track = Track::from(background.clone());
-    track.sale(sale_once()).await.unwrap();
-    assert_eq!(background.flush(LONG).await, []);
-    assert_eq!(script.sent(), 2);
+    // More than for a handler, unless repeats are off.
+    for (max_attempts, sent) in [(3, 6), (1, 1)] {
+        let away = || answer(503, "");
+        let script = Scripted::new([away(), away(), away(), away(), away(), accepted()]);
+        let refport = script.client(|builder| {
+            let builder = builder.max_attempts(max_attempts);
+            builder.backoff(Duration::ZERO, Duration::ZERO)
+        });
+        let background = Background::new(refport);
+        let track = Track::from(background.clone());
+        track.sale(sale_once()).await.unwrap();
+        background.flush(LONG).await;
+        assert_eq!(script.sent(), sent);
+    }
 }

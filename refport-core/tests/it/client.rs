@@ -381,6 +381,14 @@ fn from_env_reads_the_key_and_the_address() {
         "{own}"
     );
     assert!(run(None, None).contains("no builder: REFPORT_API_KEY is not set"));
+    // The key of a server of one's own is not to go to the public service.
+    for blank in ["", " "] {
+        let refused = run(Some(KEY), Some(blank));
+        assert!(
+            refused.contains("error: REFPORT_BASE_URL is set and blank"),
+            "{refused}"
+        );
+    }
     // A key that is missing turns it off, one that is wrong does not.
     for missing in [None, Some(""), Some(" ")] {
         assert!(run(missing, None).contains("\ndisabled"));

@@ -127,6 +127,52 @@ fn one_that_is_cut_off_by_the_end_of_its_runtime_is_told_of() {
     assert_eq!(told.all(), ["the connection to the service broke"]);
 }
 
+/// A log that a test reads.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// So that it can be made again by hand, whoever has left.
+#[test]
+fn the_log_says_which_report_was_lost_and_nothing_about_the_person() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    tracing::subscriber::with_default(subscriber.finish(), || {
+        let paused = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
+        paused.unwrap().block_on(async {
+            let script = Scripted::new([answer(503, "")]);
+            let refport = script.client(|builder| builder);
+            leave_after(Duration::from_millis(60), refport.track.sale(sale_once())).await;
+            sleep(Duration::from_secs(3)).await;
+        });
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lost = log.lines().find(|line| line.contains("not taken"));
+    let lost = lost.unwrap_or_else(|| panic!("{log}"));
+    assert!(
+        lost.contains("inv_001") && lost.contains("service answered 503"),
+        "{lost}"
+    );
+    assert!(
+        !log.contains("example.com") && !log.contains("_secret"),
+        "{log}"
+    );
+}
+
 #[tokio::test]
 async fn a_transport_that_panics_is_an_error() {
     let told = Told::default();
