@@ -15,7 +15,7 @@ use crate::{Error, Lead, QueueError, Sale, destination::Reported};
 /// track.sale(sale).await.or_warn(); // the order stands, whatever comes of it
 /// # }
 /// # fn shop() -> Result<(), refport_core::BuildError> {
-/// let track = Track::from(Refport::new("rk_1")?);
+/// let track = Track::from(Refport::from_env()?);
 /// # let _ = track;
 /// # Ok(())
 /// # }

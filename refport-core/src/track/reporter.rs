@@ -94,7 +94,8 @@ impl<D: Destination + 'static> Reporter for D {
     message = "`{Self}` is no connection that a report can be stored on",
     label = "not the connection of a transaction",
     note = "pass `&mut *tx`, where `tx` is a transaction of the sqlx that `refport-outbox` exports \
-            (`refport_outbox::sqlx`, 0.9), on a database whose feature of `refport-outbox` is on"
+            (`refport_outbox::sqlx`, 0.9), on a database whose feature is on (`sqlite`, `postgres`; in an \
+            adapter `outbox`, `outbox-postgres`)"
 )]
 pub trait Transaction<Q: Reporter>: Send {
     /// What the queue stores: a lead or a sale, with what the queue may want to know beside it.
