@@ -35,7 +35,7 @@ use crate::destination::Patience;
 /// | [`attempt_timeout`](Self::attempt_timeout) | 10 s, and two thirds of the total | for one attempt, to the last byte |
 /// | [`max_attempts`](Self::max_attempts) | 3 | how often a call is sent at most |
 /// | [`backoff`](Self::backoff) | 200 ms to 5 s | the wait between attempts, doubling, each drawn by chance |
-/// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that a 429 can ask for |
+/// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that the service can ask for |
 /// | [`retry_budget`](Self::retry_budget) | 10 a second and 20 % | repeats of all calls together |
 /// | [`repeat_leads`](Self::repeat_leads) | `false` | leads as sales with an invoice ID |
 ///
@@ -45,7 +45,7 @@ use crate::destination::Patience;
 /// |---|---|---|
 /// | no connection, or refused unread | yes | yes |
 /// | 429 | yes | yes |
-/// | 5xx | yes | no |
+/// | 5xx, 408, 425 | yes | no |
 /// | no answer in time, broken connection | yes | no |
 /// | any other answer | no | no |
 ///
@@ -200,13 +200,14 @@ impl<C: Client> ClientBuilder<C> {
     /// other. Each is drawn by chance from there to a half more; the longest one is a bound, so that
     /// waits which reach it lie in its upper third. At least 1 ms.
     ///
-    /// A 429 with a time of its own is kept to, and is never waited for more briefly.
+    /// A time that the service asks for is kept to, and is never waited for more briefly.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff = (first, longest);
         self
     }
 
-    /// The longest wait that a 429 can ask for; a longer one is cut to this.
+    /// The longest wait that the service can ask for, by a `Retry-After` of whichever status; a longer one is
+    /// cut to this.
     pub const fn max_retry_after(mut self, wait: Duration) -> Self {
         self.settings.max_retry_after = wait;
         self

@@ -37,7 +37,7 @@ pub use self::{
     reporter::{Reporter, Transaction},
 };
 
-/// What became of a report, by a client or by a [`Track`](crate::Track).
+/// What became of a report, by a client or by a `Track`.
 ///
 /// [`Acknowledged`] says whether the click has done its duty then.
 ///

@@ -1,6 +1,6 @@
 //! Peers that do HTTP/2 wrongly.
 
-use super::{BROKEN, Kind, ONE_ANSWER, Row, SHORT_ATTEMPT, TIMEOUT};
+use super::{BROKEN, Kind, ONE_ANSWER, Row, SHORT_ATTEMPT, SHORT_CALL, TIMEOUT};
 use crate::hostile::http2::Act::{
     self, Abort, Answer, AnswerAndShut, AnswerHalfAndRefuse, AnswerUnacknowledged, Death,
     GoAwayAndAnswer, GoAwayAndClose, GoAwayAndStay, GoAwayBefore, GoAwayBroken, Refuse, Silence,
@@ -20,7 +20,7 @@ fn row(name: &'static str, acts: &[Act], want: [(&'static str, u32); 2]) -> Row 
     Row::new(name, Kind::Http2(acts.to_vec()), want)
 }
 
-fn silent() -> [Row; 6] {
+fn silent() -> [Row; 7] {
     [
         row("HTTP/2: answers", &[Answer], ONE_ANSWER),
         row("HTTP/2: never answers", &[Silence], TIMEOUT).within(SHORT_ATTEMPT),
@@ -38,6 +38,12 @@ fn silent() -> [Row; 6] {
             [("accepted", 2), ("timeout", 1)],
         )
         .within(SHORT_ATTEMPT),
+        row(
+            "HTTP/2: dies, the whole call being short of time, and answers on another connection",
+            &[Death, Answer],
+            [("accepted", 2), ("timeout", 1)],
+        )
+        .within(SHORT_CALL),
         row("HTTP/2: dies, always", &[Death], TIMEOUT).within(SHORT_ATTEMPT),
         row(
             "HTTP/2: answers, dies, and answers on another connection",

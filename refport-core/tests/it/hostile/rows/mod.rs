@@ -69,6 +69,8 @@ const AMPLE: Budget = Budget::new(60_000, 60_000, 120_000);
 const SHORT_CONNECT: Budget = Budget::new(300, 60_000, 120_000);
 const SHORT_ATTEMPT: Budget = Budget::new(60_000, 2_000, 120_000);
 const SHORT_TOTAL: Budget = Budget::new(60_000, 60_000, 2_000);
+/// Of whom a handler waits for, made long enough for a busy machine.
+const SHORT_CALL: Budget = Budget::new(60_000, 60_000, 9_000);
 const HALF_A_MINUTE: Budget = Budget::new(60_000, 60_000, 30_000);
 
 impl Budget {
