@@ -24,10 +24,10 @@ use crate::{Error, Lead, QueueError, Sale, destination::Reported};
 /// The adapters for axum and actix-web have an extractor of the same name, which is this. Clones cost a
 /// reference count.
 #[derive(Clone)]
-pub struct Track(Way);
+pub struct Track(Behind);
 
 #[derive(Clone)]
-enum Way {
+enum Behind {
     To(Arc<dyn Reporter>),
     /// There is nobody. The text says what to do about it.
     NotSetUp(&'static str),
@@ -38,18 +38,18 @@ impl Track {
     /// should say what is to be added where. For adapters to other frameworks.
     #[must_use]
     pub const fn not_set_up(add: &'static str) -> Self {
-        Self(Way::NotSetUp(add))
+        Self(Behind::NotSetUp(add))
     }
 
     /// What it was made from, where that is an `R`.
     #[must_use]
     pub fn reporter<R: Reporter>(&self) -> Option<&R> {
         match &self.0 {
-            Way::To(reporter) => {
+            Behind::To(reporter) => {
                 let reporter: &dyn Any = &**reporter;
                 reporter.downcast_ref()
             }
-            Way::NotSetUp(_) => None,
+            Behind::NotSetUp(_) => None,
         }
     }
 
@@ -62,8 +62,8 @@ impl Track {
         &self,
         lead: Lead,
     ) -> impl Future<Output = Result<Outcome<Reported>, Error>> + Send + use<> {
-        let way = self.0.clone();
-        async move { way.reporter()?.lead(lead).await }
+        let behind = self.0.clone();
+        async move { behind.reporter()?.lead(lead).await }
     }
 
     /// Reports a purchase.
@@ -83,8 +83,8 @@ impl Track {
         &self,
         sale: Sale,
     ) -> impl Future<Output = Result<Outcome<Reported>, Error>> + Send + use<> {
-        let way = self.0.clone();
-        async move { way.reporter()?.sale(sale).await }
+        let behind = self.0.clone();
+        async move { behind.reporter()?.sale(sale).await }
     }
 
     /// Writes a purchase into the transaction of `connection`, `&mut *tx`: it is delivered if and only
@@ -106,7 +106,9 @@ impl Track {
         connection: &mut C,
         sale: Sale,
     ) -> Result<Outcome<Reported>, Error> {
-        self.report_in(connection, C::Entry::from(sale)).await
+        let invoice = sale.get_invoice_id().map(str::to_owned);
+        let queue = self.queue(invoice.as_deref())?;
+        connection.report(queue, sale.into()).await
     }
 
     /// Writes a sign-up into the transaction of `connection`, `&mut *tx`, as
@@ -121,7 +123,8 @@ impl Track {
         connection: &mut C,
         lead: Lead,
     ) -> Result<Outcome<Reported>, Error> {
-        self.report_in(connection, C::Entry::from(lead)).await
+        let queue = self.queue(None)?;
+        connection.report(queue, lead.into()).await
     }
 
     /// Writes an entry of the outbox into the transaction of `connection`, `&mut *tx`: a sale or lead
@@ -135,20 +138,23 @@ impl Track {
         connection: &mut C,
         entry: impl Into<C::Entry>,
     ) -> Result<Outcome<Reported>, Error> {
+        let queue = self.queue(None)?;
+        connection.report(queue, entry.into()).await
+    }
+
+    /// The outbox behind it, for the report of this invoice.
+    fn queue<Q: Reporter>(&self, invoice: Option<&str>) -> Result<&Q, Error> {
         const NO_OUTBOX: &str =
             "no outbox stands behind this `Track`: make it by `Track::from(outbox)`";
-        match self.reporter::<Q>() {
-            Some(queue) => connection.report(queue, entry.into()).await,
-            None => {
-                // The order is placed without its sale, so this must not need a handler that logs.
-                tracing::error!("a report was not stored: {NO_OUTBOX}");
-                Err(Error::Queue(QueueError::refused(NO_OUTBOX)))
-            }
-        }
+        self.reporter().ok_or_else(|| {
+            // The order is placed without its sale, so this must not need a handler that logs.
+            tracing::error!(invoice, "a report was not stored: {NO_OUTBOX}");
+            Error::Queue(QueueError::refused(NO_OUTBOX))
+        })
     }
 }
 
-impl Way {
+impl Behind {
     fn reporter(&self) -> Result<&dyn Reporter, Error> {
         match self {
             Self::To(reporter) => Ok(&**reporter),
@@ -159,7 +165,7 @@ impl Way {
 
 impl<R: Reporter> From<R> for Track {
     fn from(reporter: R) -> Self {
-        Self(Way::To(Arc::new(reporter)))
+        Self(Behind::To(Arc::new(reporter)))
     }
 }
 
@@ -167,8 +173,119 @@ impl fmt::Debug for Track {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("Track");
         match &self.0 {
-            Way::To(_) => debug.finish_non_exhaustive(),
-            Way::NotSetUp(add) => debug.field(add).finish(),
+            Behind::To(_) => debug.finish_non_exhaustive(),
+            Behind::NotSetUp(add) => debug.field(add).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Mutex, PoisonError},
+    };
+
+    use super::*;
+    use crate::{Refport, destination::Reporting};
+
+    struct Queue;
+
+    impl Reporter for Queue {
+        fn lead(&self, _: Lead) -> Reporting<'_> {
+            Box::pin(async { Ok(Outcome::Queued) })
+        }
+
+        fn sale(&self, _: Sale) -> Reporting<'_> {
+            Box::pin(async { Ok(Outcome::Queued) })
+        }
+    }
+
+    enum Entry {
+        Lead,
+        Sale,
+    }
+
+    impl From<Lead> for Entry {
+        fn from(_: Lead) -> Self {
+            Self::Lead
+        }
+    }
+
+    impl From<Sale> for Entry {
+        fn from(_: Sale) -> Self {
+            Self::Sale
+        }
+    }
+
+    /// What was stored in this transaction.
+    #[derive(Default)]
+    struct Connection(Vec<&'static str>);
+
+    impl Transaction<Queue> for Connection {
+        type Entry = Entry;
+
+        async fn report(&mut self, _: &Queue, entry: Entry) -> Result<Outcome<Reported>, Error> {
+            self.0.push(match entry {
+                Entry::Lead => "lead",
+                Entry::Sale => "sale",
+            });
+            Ok(Outcome::Queued)
+        }
+    }
+
+    fn sale() -> Sale {
+        Sale::without_click("ada@example.com", 4900).invoice_id("inv_001")
+    }
+
+    #[tokio::test]
+    async fn a_queue_stores_in_the_transaction_that_is_open() {
+        let (track, mut connection) = (Track::from(Queue), Connection::default());
+        let lead = Lead::without_click("Sign Up", "user_001");
+        let outcome = track.lead_in(&mut connection, lead).await.unwrap();
+        assert_eq!(outcome, Outcome::Queued);
+        track.sale_in(&mut connection, sale()).await.unwrap();
+        track.report_in(&mut connection, sale()).await.unwrap();
+        assert_eq!(connection.0, ["lead", "sale", "sale"]);
+        assert!(track.reporter::<Queue>().is_some() && track.reporter::<Refport>().is_none());
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            log.extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The order is placed all the same, so its sale must be found again.
+    #[test]
+    fn without_a_queue_the_log_says_which_sale_was_lost_and_of_nobody() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let error = tracing::subscriber::with_default(subscriber.finish(), || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let track = Track::from(Refport::disabled());
+            let mut connection = Connection::default();
+            let stored = track.sale_in(&mut connection, sale());
+            runtime.unwrap().block_on(stored).unwrap_err()
+        });
+        assert!(matches!(&error, Error::Queue(error) if !error.is_retryable()));
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lost = log.lines().find(|line| line.contains("ERROR"));
+        let lost = lost.unwrap_or_else(|| panic!("{log}"));
+        assert!(
+            lost.contains("inv_001") && lost.contains("Track::from(outbox)"),
+            "{lost}"
+        );
+        assert!(!log.contains("example.com"), "{log}");
     }
 }
