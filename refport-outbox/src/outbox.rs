@@ -148,7 +148,8 @@ impl Outbox {
     }
 
     /// Ends the pause of a destination, as after a wrong API key: its workers try with one event
-    /// when they look next. Workers that are restarted do so by themselves.
+    /// when they look next. Workers that are restarted do so by themselves. An event that was tried meanwhile
+    /// waits for its own time still, 5 minutes after a wrong key.
     ///
     /// # Errors
     ///
