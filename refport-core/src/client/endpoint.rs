@@ -120,7 +120,8 @@ impl Endpoint {
                 .await;
             let status = answer.as_ref().ok().map(Response::status);
             let result = answer.and_then(|answer| answer::read(&answer));
-            if let Err(error) = &result {
+            // A background and a worker say themselves what becomes of a report.
+            if let (Err(error), Patience::Handler) = (&result, patience) {
                 observed.log(&body, error);
             }
             observed.end(status, result.as_ref().err());
