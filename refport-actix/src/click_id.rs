@@ -1,12 +1,6 @@
-use std::{
-    fmt,
-    future::{Ready, ready},
-    ops::Deref,
-    str::FromStr,
-};
+use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use refport_core::ParseClickIdError;
 use serde::{Deserialize, Serialize};
 
 use crate::{ClickIdError, ClickIdExt};
@@ -24,70 +18,7 @@ use crate::{ClickIdError, ClickIdExt};
 #[serde(transparent)]
 pub struct ClickId(pub refport_core::ClickId);
 
-impl ClickId {
-    /// The core's click ID.
-    #[must_use]
-    pub fn into_inner(self) -> refport_core::ClickId {
-        self.0
-    }
-}
-
-impl Deref for ClickId {
-    type Target = refport_core::ClickId;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl From<refport_core::ClickId> for ClickId {
-    fn from(id: refport_core::ClickId) -> Self {
-        Self(id)
-    }
-}
-
-/// As kept with a customer: the text of the ID.
-impl FromStr for ClickId {
-    type Err = ParseClickIdError;
-
-    fn from_str(text: &str) -> Result<Self, ParseClickIdError> {
-        text.parse().map(Self)
-    }
-}
-
-impl TryFrom<&str> for ClickId {
-    type Error = ParseClickIdError;
-
-    fn try_from(text: &str) -> Result<Self, ParseClickIdError> {
-        text.parse()
-    }
-}
-
-impl TryFrom<String> for ClickId {
-    type Error = ParseClickIdError;
-
-    fn try_from(text: String) -> Result<Self, ParseClickIdError> {
-        text.parse()
-    }
-}
-
-impl From<ClickId> for refport_core::ClickId {
-    fn from(id: ClickId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Debug for ClickId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for ClickId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+refport_core::click_id_newtype!(ClickId);
 
 impl FromRequest for ClickId {
     type Error = ClickIdError;

@@ -23,6 +23,7 @@ mod embed_token;
 mod error;
 mod extensions;
 mod lenient;
+mod newtype;
 mod personal;
 #[cfg(feature = "signed")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signed")))]
