@@ -115,7 +115,8 @@ impl CaptureLayer {
     }
 
     /// Asks a gate that takes its time, such as a look into a session store: as
-    /// [`consent`](Self::consent), and the service inside must be `Clone`.
+    /// [`consent`](Self::consent), and the service inside must be `Clone`. Say it last: the layer that it makes
+    /// has no settings.
     ///
     /// The future cannot borrow the request, so take out of it what is needed:
     ///
