@@ -419,3 +419,34 @@ fn from_env_in_this_process() {
         Err(error) => println!("not disabled, and wrong: {error}"),
     }
 }
+
+/// It is said once in a process, so this runs the test binary anew.
+#[test]
+fn a_sale_without_a_currency_is_warned_of_once() {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "client::currency_in_this_process", "--nocapture"]);
+    let output = command.env("REFPORT_TEST_CURRENCY", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.matches("a sale has no currency").count(), 1, "{said}");
+    let (before, _) = said.split_once("a sale has no currency").unwrap();
+    assert!(
+        before.contains("those with one or of nothing were quiet"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn currency_in_this_process() {
+    if std::env::var_os("REFPORT_TEST_CURRENCY").is_none() {
+        return;
+    }
+    tracing_subscriber::fmt().init();
+    let refport = Refport::disabled();
+    refport.track.sale(sale().currency("eur")).await.unwrap();
+    let free = Sale::new(click(), "user_001", 0);
+    refport.track.sale(free).await.unwrap();
+    println!("those with one or of nothing were quiet");
+    for _ in 0..3 {
+        refport.track.sale(sale()).await.unwrap();
+    }
+}
