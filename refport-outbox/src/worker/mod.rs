@@ -172,3 +172,59 @@ impl Worker {
         }
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use refport_core::test_util::Recorder;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// So that one which stops at once, or never began, is seen.
+    #[tokio::test]
+    async fn that_a_worker_begins_and_ends_is_in_the_log() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let _here = tracing::subscriber::set_default(subscriber.finish());
+        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        let outbox = Outbox::new(pool.connect("sqlite::memory:").await.unwrap());
+        let recorder = Recorder::new();
+        let mut worker = outbox
+            .worker()
+            .deliver_to(recorder.refport())
+            .build()
+            .unwrap();
+        assert!(worker.run(async {}).await.is_err(), "there are no tables");
+        outbox.migrate().await.unwrap();
+        worker.run(async {}).await.unwrap();
+
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let said = |level: &str, text: &str| {
+            let lines = log.lines().filter(|line| line.contains(level));
+            lines.filter(|line| line.contains(text)).count()
+        };
+        assert_eq!(said("INFO", "the worker has begun"), 2, "{log}");
+        assert_eq!(said("ERROR", "nothing is delivered"), 1, "{log}");
+        assert_eq!(said("INFO", "the worker has ended"), 1, "{log}");
+        assert!(log.contains("refport"), "by the destination's name: {log}");
+    }
+}
