@@ -8,6 +8,9 @@ use url::Url;
 pub struct Config {
     public_url: String,
     rate_limit: Option<NonZeroU32>,
+    strict_refport: bool,
+    strict_partli: bool,
+    refusal_days: u32,
 }
 
 impl Config {
@@ -17,6 +20,9 @@ impl Config {
         Self {
             public_url: public_url.into().trim_end_matches('/').to_owned(),
             rate_limit: None,
+            strict_refport: false,
+            strict_partli: false,
+            refusal_days: 90,
         }
     }
 
@@ -27,6 +33,39 @@ impl Config {
     pub const fn rate_limit(mut self, per_second: NonZeroU32) -> Self {
         self.rate_limit = Some(per_second);
         self
+    }
+
+    /// Whether Refport's reference is taken by its letter: a report that names an unknown click is
+    /// refused although its customer is known. Default: no, the customer's partner is paid.
+    pub const fn strict_refport(mut self, strict: bool) -> Self {
+        self.strict_refport = strict;
+        self
+    }
+
+    /// Whether a report in Partli's dialect that names no click, or an unknown one, pays nobody although
+    /// its customer is known. Default: no, the customer's partner is paid.
+    pub const fn strict_partli(mut self, strict: bool) -> Self {
+        self.strict_partli = strict;
+        self
+    }
+
+    /// For how many days reports that were refused are kept, so that `explain` can tell of them, the
+    /// latest 100,000 at most. Default: 90.
+    pub const fn keep_refused(mut self, days: u32) -> Self {
+        self.refusal_days = days;
+        self
+    }
+
+    pub(crate) const fn is_strict_refport(&self) -> bool {
+        self.strict_refport
+    }
+
+    pub(crate) const fn is_strict_partli(&self) -> bool {
+        self.strict_partli
+    }
+
+    pub(crate) const fn refusal_days(&self) -> u32 {
+        self.refusal_days
     }
 
     pub(crate) fn public_url(&self) -> &str {

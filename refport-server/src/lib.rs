@@ -1,22 +1,22 @@
 #![doc = include_str!("../README.md")]
 
-mod attribution;
+mod api_key;
 mod config;
 mod dialect;
-mod error;
-mod id;
-mod key;
-mod money;
-mod routes;
+mod domain;
+mod http;
 mod serve;
 mod store;
 
 pub use self::{
-    attribution::{Amount, Interval, InvalidReward, Reward},
     config::Config,
-    routes::router,
+    domain::{Amount, Interval, InvalidReward, Reward},
+    http::router,
     serve::serve,
-    store::{Group, NewPartner, Partner, RewardTarget, Setup, Store, StoreError},
+    store::{
+        Explanation, Group, NewPartner, NewProgram, Partner, Question, RewardTarget, Setup, Store,
+        StoreError,
+    },
 };
 
 // Of the binary.

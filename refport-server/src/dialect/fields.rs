@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 
-use refport_core::Currency;
+use refport_core::{Currency, Timestamp};
 use serde_json::{Map, Value};
+
+use crate::domain::{CLOCK_SKEW_MS, ClaimedClick, text::canonical};
 
 /// The largest amount: 2^53 - 1, what every JSON reader keeps exactly.
 const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
@@ -75,6 +77,55 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A click ID, without the blanks that a template may have left around it.
+    pub(crate) fn click(self, field: &'static str) -> Result<ClaimedClick> {
+        self.optional_click(field)?
+            .ok_or_else(|| invalid(field, "is required"))
+    }
+
+    pub(crate) fn optional_click(self, field: &'static str) -> Result<Option<ClaimedClick>> {
+        let click = self.optional_id(field)?;
+        Ok(click.map(|id| ClaimedClick {
+            id: id.trim().to_owned(),
+            standing: None,
+        }))
+    }
+
+    pub(crate) fn email(self, field: &'static str) -> Result<Option<String>> {
+        Ok(self.name(field)?.map(|email| email.trim().to_owned()))
+    }
+
+    /// `occurredAt`, an extension of ours in both dialects: RFC 3339 or milliseconds since 1970, no
+    /// later than two clocks may be apart. Where it is left out, it happened when it arrived.
+    pub(crate) fn occurred_at(self, received_at: i64) -> Result<i64> {
+        const FIELD: &str = "occurredAt";
+        const FORM: &str = "must be a time like 2026-01-31T12:00:00Z, or milliseconds since 1970";
+        let at = match self.get(FIELD) {
+            None => return Ok(received_at),
+            Some(Value::String(text)) if text.trim().is_empty() => return Ok(received_at),
+            Some(Value::String(text)) => {
+                let at: Timestamp = text.trim().parse().map_err(|_| invalid(FIELD, FORM))?;
+                at.as_millis()
+            }
+            Some(Value::Number(number)) => number
+                .as_i64()
+                .or_else(|| whole(number.as_f64()?))
+                .ok_or_else(|| invalid(FIELD, FORM))?,
+            Some(_) => return Err(invalid(FIELD, FORM)),
+        };
+        if at > received_at + CLOCK_SKEW_MS {
+            return Err(invalid(FIELD, "is more than 5 minutes in the future"));
+        }
+        // Seconds, taken for milliseconds, are in January 1970; there were no links then.
+        if at < EARLIEST_MS {
+            return Err(invalid(
+                FIELD,
+                "is before the year 2000: give milliseconds, not seconds",
+            ));
+        }
+        Ok(at.min(received_at))
+    }
+
     pub(crate) fn url(self, field: &'static str) -> Result<Option<String>> {
         self.text(field, MAX_URL)
     }
@@ -86,6 +137,10 @@ impl<'a> Fields<'a> {
             Some(Value::String(text)) if text.chars().count() > max => {
                 Err(invalid(field, format!("has more than {max} characters")))
             }
+            Some(Value::String(text)) if text.chars().any(char::is_control) => Err(invalid(
+                field,
+                "has a control character, as a line break or NUL",
+            )),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(other) => Err(invalid(
                 field,
@@ -161,6 +216,14 @@ impl<'a> Fields<'a> {
     fn get(self, field: &str) -> Option<&'a Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
+}
+
+/// 2000-01-01T00:00:00Z.
+const EARLIEST_MS: i64 = 946_684_800_000;
+
+/// The key of a sale that has an invoice.
+pub(super) fn invoice_key(invoice_id: &str) -> String {
+    format!("inv:{}", canonical(invoice_id))
 }
 
 fn invalid(field: &'static str, problem: impl Into<String>) -> InvalidField {

@@ -7,11 +7,10 @@ mod partli;
 mod refport;
 
 use axum::http::StatusCode;
-use refport_core::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::fields::{Fields, InvalidField};
-use crate::store::event::{Answer, Lead, Sale};
+use crate::domain::{Kind, Lead, Policy, Reason, Recorded, Sale};
 
 /// Which service's protocol a request speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +19,28 @@ pub(crate) enum Dialect {
     Partli,
 }
 
-/// Who sent a report, and when it arrived.
+/// Who sent a report, how, and when it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) workspace_id: String,
     /// The host of the short links.
     pub(crate) domain: String,
-    pub(crate) at: Timestamp,
+    pub(crate) policy: Policy,
+    /// The header `Idempotency-Key`, for a sale without an invoice.
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) received_at: i64,
+}
+
+/// What a report that is not recorded is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Refused {
+    /// No error: nobody is paid.
+    Answer(Value),
+    Error {
+        status: StatusCode,
+        code: &'static str,
+        message: &'static str,
+    },
 }
 
 impl Dialect {
@@ -62,18 +76,43 @@ impl Dialect {
     }
 
     /// The answer to a lead or sale that was recorded.
-    pub(crate) fn answer(self, answer: &Answer) -> Value {
+    pub(crate) fn answer(self, recorded: &Recorded) -> Value {
         match self {
-            Self::Refport => refport::answer(answer),
-            Self::Partli => partli::answer(Some(answer)),
+            Self::Refport => refport::answer(recorded),
+            Self::Partli => partli::answer(Some(recorded)),
         }
     }
 
-    /// The answer to an event for which nobody is paid.
-    pub(crate) fn not_attributed(self) -> Value {
-        match self {
-            Self::Refport => Value::Null,
-            Self::Partli => partli::answer(None),
+    /// The answer to a report that was not recorded.
+    pub(crate) fn refused(self, kind: Kind, reason: Reason) -> Refused {
+        let error = |status, code, message| Refused::Error {
+            status,
+            code,
+            message,
+        };
+        match (reason, self, kind) {
+            (Reason::Conflict, _, _) => error(
+                StatusCode::CONFLICT,
+                "CONFLICT",
+                "this invoice was reported before, for another customer: give each sale an invoice ID of its own",
+            ),
+            (Reason::UnknownCurrency, _, _) => error(
+                Self::INVALID,
+                "VALIDATION_ERROR",
+                "currency is no code of ISO 4217, as in usd, and the program allows no other",
+            ),
+            (Reason::BeforeClick, _, _) => error(
+                Self::INVALID,
+                "VALIDATION_ERROR",
+                "occurredAt is before the click that the report names",
+            ),
+            (_, Self::Partli, _) => Refused::Answer(partli::answer(None)),
+            (Reason::NoLink, Self::Refport, Kind::Lead) => Refused::Answer(Value::Null),
+            (_, Self::Refport, _) => error(
+                StatusCode::BAD_REQUEST,
+                "INVALID_CLICK_ID",
+                "clickId is unknown or expired: send the value of the visitor's refp_id cookie",
+            ),
         }
     }
 

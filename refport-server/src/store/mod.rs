@@ -1,100 +1,218 @@
-//! What the server keeps, in an SQLite file.
+//! What the server keeps, in an SQLite file or in Postgres.
 //!
-//! - `writer`: one thread that writes events, many in one transaction;
-//! - `event`, `attribute`: what is written and the eight steps of it;
-//! - `setup`: workspace, program, partners, rewards, keys;
-//! - `read`: what the API shows; `portal`: what the portal shows, and its tokens.
+//! - `queue`: what waits to be written; `sqlite` and `postgres` each write it, many at once: they
+//!   `connect`, `migrate`, `load` the facts of a batch, `apply` its plans, and a `writer` does so;
+//! - `pool`: connections for everything else, where one statement serves both databases;
+//! - `admin`: what an owner sets up; `query`: what the API shows; `portal`: what a partner sees;
+//!   `explain`: why a report paid or did not.
 
-mod attribute;
-pub(crate) mod event;
+mod admin;
+mod cache;
+mod decided;
+mod explain;
 mod pool;
 pub(crate) mod portal;
-pub(crate) mod read;
-mod setup;
-mod writer;
+mod postgres;
+pub(crate) mod query;
+mod queue;
+mod retention;
+mod rows;
+mod sqlite;
+mod url;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use rusqlite::Connection;
-
-pub use self::setup::{Group, NewPartner, Partner, RewardTarget, Setup};
-use self::{
-    event::{Event, Recorded},
-    pool::{Location, Pool},
-    writer::Writer,
+pub use self::{
+    admin::{Group, NewPartner, NewProgram, Partner, RewardTarget, Setup},
+    explain::{Explanation, Question},
 };
+use self::{cache::Cache, pool::Pool, queue::Queue, retention::Retention, url::Location};
+use crate::domain::{Event, NewClick, Outcome, Refusal};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The server's memory. Clones share it.
 ///
-/// Opening makes the file and brings its tables up to date. Several processes may have the same
-/// file open, so that the command line works beside a running server.
+/// Opening makes the tables and brings them up to date. Several processes may have the same database
+/// open, so that the command line works beside a running server.
 #[derive(Clone, Debug)]
-pub struct Store {
-    pool: Arc<Pool>,
-    writer: Writer,
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    queue: Arc<Queue>,
+    cache: Cache,
+    retention: Arc<Retention>,
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Store {
     /// Opens `sqlite://refport.db` (beside the working directory) or `sqlite:///var/refport.db`,
-    /// and makes the file where there is none.
+    /// and makes the file where there is none; or a Postgres database, as in
+    /// `postgres://user:password@host/refport`, which must be there. TLS to it follows `sslmode`
+    /// (`disable`, `prefer` by default, `require`, `verify-ca`, `verify-full`).
     ///
-    /// Blocks for the time of some file operations.
+    /// Blocks for the time of some file operations or answers.
     ///
     /// # Errors
     ///
-    /// When the URL is none of SQLite's, the file cannot be opened or is no database, it was
-    /// written by a newer version, or the linked SQLite is older than 3.51.3 (which can lose
-    /// committed writes).
+    /// When the URL is none of a database that is known here, the database cannot be opened, it belongs
+    /// to another program or was written by a newer version, or the linked SQLite is older than
+    /// 3.51.3 (which can lose committed writes).
     pub fn open(url: &str) -> Result<Self> {
-        Self::open_at(Location::parse(url)?)
+        Self::open_at(Location::parse(url)?, true)
     }
 
-    /// Opens the file only where it is there already.
+    /// Opens the database only where it is there already.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open), and when there is no such file.
     pub fn open_existing(url: &str) -> Result<Self> {
-        Self::open_at(Location::parse(url)?.existing()?)
+        Self::open_at(Location::parse(url)?.existing()?, true)
     }
 
-    fn open_at(location: Location) -> Result<Self> {
-        let pool = Arc::new(Pool::open(location)?);
-        let writer = Writer::start(pool.connect()?)?;
-        Ok(Self { pool, writer })
+    /// Opens the database only where its tables are up to date, for a server that shall not change
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_existing`](Self::open_existing), and when the tables are older.
+    pub fn open_migrated(url: &str) -> Result<Self> {
+        Self::open_at(Location::parse(url)?.existing()?, false)
     }
 
-    /// Writes a batch of events in one transaction and answers each its own outcome, in their
-    /// order. One that is refused or fails leaves nothing behind and does not touch the others.
-    pub(crate) async fn write(&self, batch: Vec<Event>) -> Vec<Result<Recorded, WriteError>> {
-        self.writer.write(batch).await
+    fn open_at(location: Location, migrates: bool) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("refport-store")
+            .enable_all()
+            .build()?;
+        let queue = Arc::new(Queue::default());
+        let retention = Arc::default();
+        let handle = runtime.handle().clone();
+        let pool = match location {
+            Location::Postgres(options) => {
+                let pool = wait_for(&runtime, postgres::open(*options, migrates))?;
+                let (queue, retention) = (Arc::clone(&queue), Arc::clone(&retention));
+                postgres::start_writer(pool.clone(), queue, retention, &handle);
+                Pool::Postgres(pool)
+            }
+            Location::Sqlite(path) => {
+                let path = path.as_path();
+                let pool = Pool::sqlite(path, &handle);
+                sqlite::start_writer(
+                    path,
+                    migrates,
+                    &pool,
+                    Arc::clone(&queue),
+                    Arc::clone(&retention),
+                    handle,
+                )?;
+                pool
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            pool,
+            queue,
+            cache: Cache::default(),
+            retention,
+            runtime: Some(runtime),
+        })))
     }
 
-    /// Writes a single event.
-    pub(crate) async fn write_one(&self, event: Event) -> Result<Recorded, WriteError> {
-        self.write(vec![event])
-            .await
-            .pop()
-            .expect("one outcome for one event")
+    /// Writes what waits, up to `within`, and takes nothing more. Call it when the server has stopped.
+    ///
+    /// How many clicks are left then: the sales that name them are right all the same, a chart misses
+    /// them.
+    pub async fn close(&self, within: Duration) -> usize {
+        self.0.queue.close();
+        self.flush(within).await
     }
 
-    /// Runs `work` on a connection, off the async threads.
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
+    /// Waits until what was taken so far is written, up to `within`. How many clicks are left then.
+    pub async fn flush(&self, within: Duration) -> usize {
+        let (_, clicks) = self.0.queue.emptied(within).await;
+        clicks
+    }
+
+    /// How many clicks were not counted, because too many waited to be written.
+    #[must_use]
+    pub fn dropped_clicks(&self) -> u64 {
+        self.0.queue.dropped_clicks()
+    }
+
+    /// For how many days reports that were refused are kept, so that `explain` can tell of them.
+    /// Default: 90. At most 100,000 are kept in any case.
+    pub(crate) fn keep_refusals(&self, days: u32) {
+        self.0.retention.set_days(days);
+    }
+
+    /// Decides an event and writes what follows from it; answers when it is on the disk.
+    pub(crate) async fn record(&self, event: Event) -> Result<Outcome, RecordError> {
+        self.0.queue.record(event).await
+    }
+
+    /// Takes a click to be written later.
+    pub(crate) fn click(&self, click: NewClick) {
+        self.0.queue.click(click);
+    }
+
+    /// Takes the trace of a report that could not be read, to be written later.
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        self.0.queue.refusal(refusal);
+    }
+
+    /// Runs `work` on the store's own runtime: a connection belongs to the runtime that opened it, and
+    /// a caller's may end.
+    async fn run<T>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     {
-        let pool = Arc::clone(&self.pool);
-        tokio::task::spawn_blocking(move || pool.with(work))
-            .await
-            .unwrap_or_else(|panic| Err(StoreError(Problem::Panicked(panic.to_string()))))
+        let task = self.0.runtime().spawn(work);
+        task.await
+            .unwrap_or_else(|panic| Err(Problem::Panicked(panic.to_string()).into()))
     }
 
-    /// Runs `work` on a connection, here and now.
-    fn run_blocking<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        self.pool.with(work)
+    /// Runs `work` and blocks until it has ended.
+    fn run_blocking<T>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        wait_for(self.0.runtime(), work)
+    }
+}
+
+/// Runs `work` on the runtime, and blocks this thread, which may be another runtime's.
+fn wait_for<T>(
+    runtime: &tokio::runtime::Runtime,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T>
+where
+    T: Send + 'static,
+{
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        let _ = sender.send(work.await);
+    });
+    let panicked = || Err(Problem::Panicked("work on the database".to_owned()).into());
+    receiver.recv().unwrap_or_else(|_| panicked())
+}
+
+impl Inner {
+    fn runtime(&self) -> &tokio::runtime::Runtime {
+        self.runtime.as_ref().expect("it is taken in drop only")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+        // A runtime may not be waited for on a thread that runs async code.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -113,16 +231,22 @@ enum Problem {
     OldSqlite(&'static str),
     #[error("the database was written by a newer version of refport-server (schema {0})")]
     NewerSchema(i64),
+    #[error(
+        "the tables are of version {0}, this refport-server needs {1}: run `refport-server migrate`"
+    )]
+    OldSchema(usize, usize),
+    #[error("the database belongs to another program: {0}")]
+    Foreign(String),
     #[error("the database cannot be used")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("the database's writer cannot be started")]
+    #[error("the database cannot be used")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("the database is busy")]
+    Busy,
+    #[error("the database's threads cannot be started")]
     Thread(#[from] std::io::Error),
-    #[error("the database's writer has stopped")]
-    Stopped,
     #[error("work on the database panicked: {0}")]
     Panicked(String),
-    #[error("a stored answer cannot be read")]
-    Answer(#[from] serde_json::Error),
     #[error("a stored {0} makes no sense")]
     Corrupt(&'static str),
     #[error("{0}")]
@@ -134,6 +258,14 @@ impl StoreError {
     fn refused(why: impl Into<String>) -> Self {
         Self(Problem::Refused(why.into()))
     }
+
+    /// Whether it may work a moment later.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(
+            self.0,
+            Problem::Busy | Problem::Sqlx(sqlx::Error::PoolTimedOut)
+        )
+    }
 }
 
 impl<E: Into<Problem>> From<E> for StoreError {
@@ -144,16 +276,11 @@ impl<E: Into<Problem>> From<E> for StoreError {
 
 /// Why an event was not written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WriteError {
-    /// The click is unknown, expired or nobody's, and the customer is not attributed yet.
-    #[error("the click cannot be attributed")]
-    InvalidClick,
-    #[error(transparent)]
-    Store(StoreError),
-}
-
-impl<E: Into<StoreError>> From<E> for WriteError {
-    fn from(error: E) -> Self {
-        Self::Store(error.into())
-    }
+pub(crate) enum RecordError {
+    /// Its writing could not begin in time. It does not count.
+    #[error("the database is busy")]
+    Busy,
+    /// The database refused it. It does not count.
+    #[error("the database failed")]
+    Failed,
 }

@@ -1,186 +1,280 @@
-use std::{
-    path::{Path, PathBuf},
-    sync::Mutex,
-    time::Duration,
+//! Connections for everything but the writing of events. A statement stands once for both databases:
+//! its parameters are `$1`, `$2`, … in the order in which they first appear.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    postgres::PgRow,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard},
+    time::{Instant, sleep},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use super::{Problem, Result};
 
-use super::{Problem, StoreError};
+/// So many statements run at once beside the writer.
+const CONNECTIONS: u32 = 4;
+/// How long one waits for a connection. Then the caller is told that the database is busy.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a change waits for another process that writes: the command line is run by people.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Each version's changes, in order. A released one is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_spine.sql")];
-
-/// Where the database is.
-#[derive(Debug)]
-pub(super) struct Location(PathBuf);
-
-impl Location {
-    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
-        let problem = |what| StoreError(Problem::Url(what));
-        if url.starts_with("postgres") {
-            return Err(problem(
-                "asks for Postgres, which this version does not speak yet",
-            ));
-        }
-        let path = url
-            .strip_prefix("sqlite:")
-            .ok_or_else(|| problem("does not begin with sqlite://"))?;
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path.is_empty() || path.starts_with(":memory:") {
-            return Err(problem("names no file"));
-        }
-        if path.contains(['?', '#']) {
-            return Err(problem("has parameters, which are not known here"));
-        }
-        Ok(Self(path.into()))
-    }
-
-    pub(super) fn existing(self) -> Result<Self, StoreError> {
-        if self.0.is_file() {
-            Ok(self)
-        } else {
-            Err(StoreError(Problem::Missing(self.0.display().to_string())))
-        }
-    }
+#[derive(Clone, Debug)]
+pub(super) enum Pool {
+    Sqlite { pool: SqlitePool, gate: Gate },
+    Postgres(PgPool),
 }
 
-/// Connections for everything but the writing of events.
-#[derive(Debug)]
-pub(super) struct Pool {
-    location: Location,
-    idle: Mutex<Vec<Connection>>,
+/// SQLite has one writer at a time. Who writes in this process takes turns here, first come, first
+/// served; the database itself would let the busiest go first.
+pub(super) type Gate = Arc<Mutex<()>>;
+
+/// A value for a statement.
+#[derive(Clone, Debug)]
+pub(super) enum Arg {
+    Text(Option<String>),
+    Integer(Option<i64>),
+    Bytes(Vec<u8>),
+}
+
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::pool::Arg::from($value)),*] };
+}
+pub(super) use args;
+
+/// What one row of either database is read into.
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{}
+
+macro_rules! query {
+    ($query:expr, $args:expr) => {{
+        let mut query = $query;
+        for arg in $args {
+            query = match arg {
+                Arg::Text(text) => query.bind(text),
+                Arg::Integer(number) => query.bind(number),
+                Arg::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        query
+    }};
 }
 
 impl Pool {
-    /// Opens a first connection and brings the tables up to date.
-    pub(super) fn open(location: Location) -> Result<Self, StoreError> {
-        if rusqlite::version_number() < 3_051_003 {
-            return Err(StoreError(Problem::OldSqlite(rusqlite::version())));
-        }
-        let mut first = connect(&location.0)?;
-        migrate(&mut first)?;
-        Ok(Self {
-            location,
-            idle: Mutex::new(vec![first]),
+    /// `runtime` is where the connections live.
+    pub(super) fn sqlite(path: &Path, runtime: &Handle) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::ZERO);
+        let _inside = runtime.enter();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(options);
+        let gate = Arc::default();
+        Self::Sqlite { pool, gate }
+    }
+
+    pub(super) async fn fetch_all<T: Row>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+    ) -> Result<Vec<T>> {
+        Ok(match self {
+            Self::Sqlite { pool, .. } => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_all(pool)
+                    .await?
+            }
+            Self::Postgres(pool) => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_all(pool)
+                    .await?
+            }
         })
     }
 
-    pub(super) fn connect(&self) -> Result<Connection, StoreError> {
-        connect(&self.location.0)
-    }
-
-    pub(super) fn with<T>(
+    pub(super) async fn fetch_optional<T: Row>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let idle = self.lock().pop();
-        let mut connection = idle.map_or_else(|| self.connect(), Ok)?;
-        let result = work(&mut connection);
-        self.lock().push(connection);
-        result
+        sql: &'static str,
+        args: Vec<Arg>,
+    ) -> Result<Option<T>> {
+        Ok(match self {
+            Self::Sqlite { pool, .. } => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_optional(pool)
+                    .await?
+            }
+            Self::Postgres(pool) => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_optional(pool)
+                    .await?
+            }
+        })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
-}
-
-/// Without a lock where there is nothing to do: another process may be writing.
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    if schema_version(connection)? == MIGRATIONS.len() {
-        return Ok(());
-    }
-    let transaction = super::setup::begin(connection)?;
-    for migration in &MIGRATIONS[schema_version(&transaction)?..] {
-        transaction.execute_batch(migration)?;
-    }
-    let version = i64::try_from(MIGRATIONS.len()).expect("few migrations");
-    transaction.pragma_update(None, "user_version", version)?;
-    Ok(transaction.commit()?)
-}
-
-fn schema_version(connection: &Connection) -> Result<usize, StoreError> {
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match usize::try_from(version) {
-        Ok(known) if known <= MIGRATIONS.len() => Ok(known),
-        _ => Err(StoreError(Problem::NewerSchema(version))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn database_urls_name_a_file() {
-        let path = |url| Location::parse(url).map(|location| location.0);
-        assert_eq!(
-            path("sqlite://refport.db").unwrap(),
-            Path::new("refport.db")
-        );
-        assert_eq!(path("sqlite:refport.db").unwrap(), Path::new("refport.db"));
-        assert_eq!(
-            path("sqlite:///var/refport.db").unwrap(),
-            Path::new("/var/refport.db")
-        );
-        for (url, want) in [
-            ("refport.db", "sqlite://"),
-            ("sqlite://", "names no file"),
-            ("sqlite::memory:", "names no file"),
-            ("sqlite://a.db?mode=ro", "parameters"),
-            ("postgres://localhost/refport", "Postgres"),
-        ] {
-            let error = path(url).unwrap_err().to_string();
-            assert!(error.contains(want), "{url}: {error}");
+    /// A transaction that writes.
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { pool, gate } => {
+                let turn = Arc::clone(gate).lock_owned().await;
+                Ok(Tx::Sqlite(begin_immediate(pool).await?, turn))
+            }
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
+}
 
-    #[test]
-    fn a_newer_schema_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("a.db").display());
-        let open = || Pool::open(Location::parse(&url).unwrap());
-        let pool = open().unwrap();
-        pool.with(|connection| Ok(connection.pragma_update(None, "user_version", 99)?))
-            .unwrap();
-        assert!(open().unwrap_err().to_string().contains("newer version"));
+/// Takes the write lock at once. Another process may have it: SQLite's own wait grows to a tenth of a
+/// second, and then a busy server never lets anybody in; this one is short.
+async fn begin_immediate(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    let deadline = Instant::now() + WRITE_PATIENCE;
+    loop {
+        match pool.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if is_locked(&error) => {
+                if Instant::now() >= deadline {
+                    return Err(Problem::Busy.into());
+                }
+            }
+            other => return Ok(other?),
+        }
+        let wait = rand::random_range(500..2_000);
+        sleep(Duration::from_micros(wait)).await;
+    }
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    // SQLITE_BUSY, and its extended codes for a snapshot and for recovery.
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
+}
+
+/// A transaction. Dropped without [`commit`](Self::commit), it leaves nothing behind.
+#[derive(Debug)]
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>, OwnedMutexGuard<()>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// How many rows it touched.
+    pub(super) async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite(tx, _) => query!(sqlx::query(sql), args)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            Self::Postgres(tx) => query!(sqlx::query(sql), args)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+        })
     }
 
-    #[test]
-    fn what_is_no_database_is_said_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notes.txt");
-        std::fs::write(
-            &path,
-            "not a database, but long enough to be looked at ".repeat(20),
-        )
-        .unwrap();
-        let url = format!("sqlite://{}", path.display());
-        assert!(Pool::open(Location::parse(&url).unwrap()).is_err());
-        assert!(
-            Location::parse("sqlite:///no/such/file.db")
-                .unwrap()
-                .existing()
-                .is_err()
-        );
+    /// As [`execute`](Self::execute); a broken unique rule is told as a sentence.
+    pub(super) async fn execute_unless_taken(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        taken: impl FnOnce() -> String,
+    ) -> Result<u64> {
+        self.execute(sql, args)
+            .await
+            .map_err(|error| match error.0 {
+                Problem::Sqlx(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                    Problem::Refused(taken()).into()
+                }
+                other => other.into(),
+            })
+    }
+
+    pub(super) async fn fetch_all<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+    ) -> Result<Vec<T>> {
+        Ok(match self {
+            Self::Sqlite(tx, _) => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+            Self::Postgres(tx) => {
+                query!(sqlx::query_as::<_, T>(sql), args)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+        })
+    }
+
+    /// The first row.
+    pub(super) async fn fetch_optional<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+    ) -> Result<Option<T>> {
+        Ok(self.fetch_all(sql, args).await?.into_iter().next())
+    }
+
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx, _turn) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<&String> for Arg {
+    fn from(text: &String) -> Self {
+        Self::Text(Some(text.clone()))
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(number: i64) -> Self {
+        Self::Integer(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(number: Option<i64>) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<Vec<u8>> for Arg {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
     }
 }

@@ -1,10 +1,9 @@
 use serde_json::{Value, json};
 
-use crate::harness::Harness;
+use crate::{database::On, harness::Harness};
 
-#[tokio::test]
-async fn commissions_come_in_pages_newest_first() {
-    let server = Harness::new();
+pub(crate) async fn commissions_come_in_pages_newest_first(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     for amount in 1..=5 {
         server.sell(&click, "u", amount * 1000).await;
@@ -34,9 +33,8 @@ async fn commissions_come_in_pages_newest_first() {
     assert_eq!(all["nextCursor"], Value::Null);
 }
 
-#[tokio::test]
-async fn partners_come_with_their_links() {
-    let server = Harness::new();
+pub(crate) async fn partners_come_with_their_links(on: On) {
+    let server = Harness::new(on);
     server.click("demo").await;
     let page = server.get("/api/partners?limit=1").await.json();
     let ada = &page["data"][0];
@@ -50,9 +48,8 @@ async fn partners_come_with_their_links() {
     assert_eq!(page["nextCursor"], Value::Null);
 }
 
-#[tokio::test]
-async fn a_customer_comes_with_their_events() {
-    let server = Harness::new();
+pub(crate) async fn a_customer_comes_with_their_events(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead = json!({ "clickId": click, "eventName": "Sign Up", "customerExternalId": "a/b" });
     server.post("/api/track/lead", lead).await;
@@ -77,18 +74,17 @@ async fn a_customer_comes_with_their_events() {
     );
 }
 
-#[tokio::test]
-async fn one_workspaces_key_does_not_see_another() {
-    let server = Harness::new();
+pub(crate) async fn one_workspaces_key_does_not_see_another(on: On) {
+    let mut server = Harness::new(on);
     let click = server.click("demo").await;
     server.sell(&click, "u", 4900).await;
-    server
-        .db()
-        .execute_batch(
-            "INSERT INTO workspace SELECT 'ws_other', address_salt, created_at FROM workspace;
-         UPDATE api_key SET workspace_id = 'ws_other';",
-        )
-        .unwrap();
+    server.key = server.store.create_api_key().unwrap();
+    server.database.execute(
+        "INSERT INTO workspace SELECT 'ws_other', address_salt, created_at FROM workspace;
+         UPDATE api_key SET workspace_id = 'ws_other';
+         INSERT INTO signing_key
+         SELECT 'ws_other', number, address_salt, 1 FROM signing_key, workspace WHERE id <> 'ws_other';",
+    );
     assert!(server.commissions().await.is_empty());
     assert_eq!(server.get("/api/customers/u").await.status, 404);
     let sale = json!({ "clickId": click, "customerExternalId": "u", "amount": 1 });
@@ -98,9 +94,8 @@ async fn one_workspaces_key_does_not_see_another() {
     );
 }
 
-#[tokio::test]
-async fn health_needs_no_key() {
-    let mut server = Harness::new();
+pub(crate) async fn health_needs_no_key(on: On) {
+    let mut server = Harness::new(on);
     server.key.clear();
     let answer = server.get("/healthz").await;
     assert_eq!(

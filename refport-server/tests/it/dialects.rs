@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::Harness;
+use crate::{database::On, harness::Harness};
 
 fn refport_sale(click_id: &str) -> Value {
     json!({
@@ -10,9 +10,8 @@ fn refport_sale(click_id: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn refport_sale_as_documented() {
-    let server = Harness::new();
+pub(crate) async fn refport_sale_as_documented(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let answer = server.post("/api/track/sale", refport_sale(&click)).await;
     assert_eq!(answer.status, 200);
@@ -32,9 +31,8 @@ async fn refport_sale_as_documented() {
     );
 }
 
-#[tokio::test]
-async fn refport_sale_with_the_least_it_needs() {
-    let server = Harness::new();
+pub(crate) async fn refport_sale_with_the_least_it_needs(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let body = json!({ "clickId": click, "customerExternalId": "u", "amount": 4900.0, "currency": null, "unknown": [] });
     let sale = server.post("/api/track/sale", body).await.json();
@@ -44,9 +42,8 @@ async fn refport_sale_with_the_least_it_needs() {
     assert_eq!(sale["sale"]["paymentProcessor"], "custom");
 }
 
-#[tokio::test]
-async fn refport_lead_as_documented() {
-    let server = Harness::new();
+pub(crate) async fn refport_lead_as_documented(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let body = json!({
         "clickId": click, "eventName": "Sign Up", "customerExternalId": "user_001",
@@ -79,14 +76,10 @@ async fn refport_lead_as_documented() {
     );
 }
 
-#[tokio::test]
-async fn a_lead_whose_link_is_gone_is_null() {
-    let server = Harness::new();
+pub(crate) async fn a_lead_whose_link_is_gone_is_null(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
-    server
-        .db()
-        .execute("UPDATE click SET link_id = NULL", [])
-        .unwrap();
+    server.database.execute("UPDATE click SET link_id = NULL");
     let lead = json!({ "clickId": click, "eventName": "Sign Up", "customerExternalId": "u" });
     let answer = server.post("/api/track/lead", lead).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, Value::Null));
@@ -103,9 +96,8 @@ fn partli_sale(click_id: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn partli_sale_as_documented() {
-    let server = Harness::new();
+pub(crate) async fn partli_sale_as_documented(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let answer = server.post("/api/track/sale", partli_sale(&click)).await;
     assert_eq!(answer.status, 200);
@@ -116,9 +108,8 @@ async fn partli_sale_as_documented() {
     assert_eq!(server.commissions().await[0]["amount"], 490);
 }
 
-#[tokio::test]
-async fn partli_events_that_pay_nobody_are_no_error_and_use_up_nothing() {
-    let server = Harness::new();
+pub(crate) async fn partli_events_that_pay_nobody_are_no_error_and_use_up_nothing(on: On) {
+    let server = Harness::new(on);
     let nobody = json!({ "eventId": null, "attributed": false });
     for click_id in [json!(null), json!("c_unknown123")] {
         let mut sale = partli_sale("");
@@ -145,9 +136,8 @@ async fn partli_events_that_pay_nobody_are_no_error_and_use_up_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_partli_renewal_without_a_click_pays_the_customers_partner() {
-    let server = Harness::new();
+pub(crate) async fn a_partli_renewal_without_a_click_pays_the_customers_partner(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     server.post("/api/track/sale", partli_sale(&click)).await;
     let renewal =
@@ -159,9 +149,8 @@ async fn a_partli_renewal_without_a_click_pays_the_customers_partner() {
     assert_eq!(server.commissions().await.len(), 2);
 }
 
-#[tokio::test]
-async fn a_partli_lead_and_its_sale_are_one_customer() {
-    let server = Harness::new();
+pub(crate) async fn a_partli_lead_and_its_sale_are_one_customer(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead =
         json!({ "externalId": "signup_1", "clickId": click, "customerEmail": "C@Example.com" });
@@ -187,9 +176,8 @@ async fn a_partli_lead_and_its_sale_are_one_customer() {
     assert_eq!(server.count("customer"), 2);
 }
 
-#[tokio::test]
-async fn one_invoice_is_one_sale_in_both_dialects() {
-    let server = Harness::new();
+pub(crate) async fn one_invoice_is_one_sale_in_both_dialects(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let first = server
         .post("/api/track/sale", refport_sale(&click))
@@ -197,6 +185,7 @@ async fn one_invoice_is_one_sale_in_both_dialects() {
         .json();
     let mut again = partli_sale(&click);
     again["externalId"] = json!("inv_001");
+    again["customerExternalId"] = json!("user_001");
     let second = server.post("/api/track/sale", again).await.json();
     assert_eq!(second["attributed"], true);
     assert_eq!((server.count("event"), server.count("commission")), (1, 1));
@@ -209,9 +198,8 @@ async fn one_invoice_is_one_sale_in_both_dialects() {
     );
 }
 
-#[tokio::test]
-async fn blank_optional_fields_are_absent() {
-    let server = Harness::new();
+pub(crate) async fn blank_optional_fields_are_absent(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let sale = json!({
         "clickId": click, "customerExternalId": "u", "amount": 4900, "currency": "", "eventName": " ",
@@ -228,9 +216,8 @@ async fn blank_optional_fields_are_absent() {
     );
 }
 
-#[tokio::test]
-async fn two_people_on_one_click_stay_two_customers() {
-    let server = Harness::new();
+pub(crate) async fn two_people_on_one_click_stay_two_customers(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead = |id: &str, email: &str| {
         server.post(

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -8,14 +10,14 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use refport_server::{Config, NewPartner, Store, router};
-use rusqlite::Connection;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::database::{Database, On};
 
 /// A server on a fresh database: partner Ada with the link `/r/demo`, 10 % for 12 months.
 pub(crate) struct Harness {
-    folder: TempDir,
+    pub(crate) database: Database,
     pub(crate) store: Store,
     pub(crate) app: Router,
     pub(crate) key: String,
@@ -43,13 +45,13 @@ impl Answer {
 }
 
 impl Harness {
-    pub(crate) fn new() -> Self {
-        Self::with(Config::new("http://go.example:4800"))
+    pub(crate) fn new(on: On) -> Self {
+        Self::with(on, Config::new("http://go.example:4800"))
     }
 
-    pub(crate) fn with(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&url(&folder)).unwrap();
+    pub(crate) fn with(on: On, config: Config) -> Self {
+        let database = Database::new(on);
+        let store = Store::open(&database.url()).unwrap();
         let key = store.init().unwrap().api_key;
         let ada = NewPartner::new("ada@example.com", "Ada").key("demo");
         store
@@ -57,57 +59,55 @@ impl Harness {
             .unwrap();
         let app = router(store.clone(), config);
         Self {
-            folder,
+            database,
             store,
             app,
             key,
         }
     }
 
-    /// A new process on the same file, as far as the server can tell.
+    /// A new process on the same database, as far as the server can tell.
     pub(crate) fn restarted(self) -> Self {
         self.restarted_at("http://go.example:4800")
     }
 
     pub(crate) fn restarted_at(self, public_url: &str) -> Self {
         let Self {
-            folder,
+            database,
             store,
             app,
             key,
         } = self;
         drop((store, app));
-        let store = Store::open(&url(&folder)).unwrap();
+        let store = Store::open(&database.url()).unwrap();
         let app = router(store.clone(), Config::new(public_url));
         Self {
-            folder,
+            database,
             store,
             app,
             key,
         }
     }
 
-    /// The database beside the server, to look inside and to let time pass.
-    pub(crate) fn db(&self) -> Connection {
-        Connection::open(self.folder.path().join("refport.db")).unwrap()
-    }
-
     pub(crate) fn count(&self, table: &str) -> i64 {
-        let sql = format!("SELECT count(*) FROM {table}");
-        self.db().query_row(&sql, [], |row| row.get(0)).unwrap()
+        let sql = format!("SELECT count(*) AS n FROM {table}");
+        self.database.query(&sql)[0]["n"].as_i64().unwrap()
     }
 
     /// Makes everything in the database `days` older.
     pub(crate) fn let_pass(&self, days: i64) {
         let ms = days * 24 * 60 * 60 * 1000;
-        for table in ["click", "customer", "event", "commission"] {
-            let sql = format!("UPDATE {table} SET created_at = created_at - {ms}");
-            self.db().execute(&sql, []).unwrap();
+        for (table, columns) in [
+            ("click", ["created_at"].as_slice()),
+            ("customer", &["created_at"]),
+            ("event", &["occurred_at", "received_at"]),
+            ("commission", &["occurred_at", "created_at"]),
+        ] {
+            for column in columns {
+                let sql = format!("UPDATE {table} SET {column} = {column} - {ms}");
+                self.database.execute(&sql);
+            }
         }
-    }
-
-    pub(crate) fn database_url(&self) -> String {
-        url(&self.folder)
     }
 
     pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
@@ -143,6 +143,7 @@ impl Harness {
             .location()
             .split_once("refp_id=")
             .expect("a click ID");
+        assert_eq!(self.store.flush(Duration::from_secs(10)).await, 0);
         click_id.to_owned()
     }
 
@@ -158,8 +159,4 @@ impl Harness {
         let page = self.get("/api/commissions").await.json();
         page["data"].as_array().unwrap().clone()
     }
-}
-
-fn url(folder: &TempDir) -> String {
-    format!("sqlite://{}", folder.path().join("refport.db").display())
 }

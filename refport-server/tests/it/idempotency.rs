@@ -3,15 +3,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::Harness;
+use crate::{database::On, harness::Harness};
 
 fn sale(click: &str, invoice: &str) -> Value {
     json!({ "clickId": click, "customerExternalId": "user_001", "amount": 4900, "invoiceId": invoice })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_equal_posts_at_once_are_one_sale() {
-    let server = Arc::new(Harness::new());
+pub(crate) async fn fifty_equal_posts_at_once_are_one_sale(on: On) {
+    let server = Arc::new(Harness::new(on));
     let click = server.click("demo").await;
     let mut posts = JoinSet::new();
     for _ in 0..50 {
@@ -37,9 +36,8 @@ async fn fifty_equal_posts_at_once_are_one_sale() {
     assert_eq!(server.count("outgoing_event"), 2);
 }
 
-#[tokio::test]
-async fn a_replay_after_a_restart_gives_the_first_answer() {
-    let server = Harness::new();
+pub(crate) async fn a_replay_after_a_restart_gives_the_first_answer(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let first = server
         .post("/api/track/sale", sale(&click, "inv_001"))
@@ -56,18 +54,16 @@ async fn a_replay_after_a_restart_gives_the_first_answer() {
     assert_eq!(server.count("commission"), 1);
 }
 
-#[tokio::test]
-async fn a_replay_answers_the_first_whatever_has_changed_since() {
-    let server = Harness::new();
+pub(crate) async fn a_replay_answers_the_first_whatever_has_changed_since(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let first = server
         .post("/api/track/sale", sale(&click, "inv_001"))
         .await
         .json();
     server
-        .db()
-        .execute("UPDATE commission SET status = 'paid'", [])
-        .unwrap();
+        .database
+        .execute("UPDATE commission SET status = 'paid'");
     server.let_pass(1000);
 
     let mut again = sale("clk_unknown", "inv_001");
@@ -80,9 +76,8 @@ async fn a_replay_answers_the_first_whatever_has_changed_since() {
     );
 }
 
-#[tokio::test]
-async fn a_failed_first_attempt_does_not_block_a_later_right_one() {
-    let server = Harness::new();
+pub(crate) async fn a_failed_first_attempt_does_not_block_a_later_right_one(on: On) {
+    let server = Harness::new(on);
     let refused = server
         .post("/api/track/sale", sale("clk_unknown", "inv_001"))
         .await;
@@ -90,17 +85,15 @@ async fn a_failed_first_attempt_does_not_block_a_later_right_one() {
     let click = server.click("demo").await;
 
     server
-        .db()
-        .execute("ALTER TABLE commission RENAME TO gone", [])
-        .unwrap();
+        .database
+        .execute("ALTER TABLE commission RENAME TO gone");
     let broken = server
         .post("/api/track/sale", sale(&click, "inv_001"))
         .await;
     assert_eq!(broken.status, 500);
     server
-        .db()
-        .execute("ALTER TABLE gone RENAME TO commission", [])
-        .unwrap();
+        .database
+        .execute("ALTER TABLE gone RENAME TO commission");
     assert_eq!(
         (server.count("event"), server.count("customer")),
         (0, 0),
@@ -116,18 +109,16 @@ async fn a_failed_first_attempt_does_not_block_a_later_right_one() {
     );
 }
 
-#[tokio::test]
-async fn without_an_invoice_every_post_is_a_sale() {
-    let server = Harness::new();
+pub(crate) async fn without_an_invoice_every_post_is_a_sale(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     server.sell(&click, "user_001", 100).await;
     server.sell(&click, "user_001", 100).await;
     assert_eq!(server.count("event"), 2);
 }
 
-#[tokio::test]
-async fn a_refport_lead_repeats_by_customer_and_event_name() {
-    let server = Harness::new();
+pub(crate) async fn a_refport_lead_repeats_by_customer_and_event_name(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead = |event: &str, customer: &str| {
         let body = json!({ "clickId": click, "eventName": event, "customerExternalId": customer });
@@ -145,9 +136,8 @@ async fn a_refport_lead_repeats_by_customer_and_event_name() {
     assert_eq!(server.count("event"), 3);
 }
 
-#[tokio::test]
-async fn a_partli_lead_repeats_by_its_external_id_apart_from_sales() {
-    let server = Harness::new();
+pub(crate) async fn a_partli_lead_repeats_by_its_external_id_apart_from_sales(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead = json!({ "externalId": "x1", "clickId": click });
     let first = server.post("/api/track/lead", &lead).await.json();
@@ -160,9 +150,8 @@ async fn a_partli_lead_repeats_by_its_external_id_apart_from_sales() {
     );
 }
 
-#[tokio::test]
-async fn a_zero_amount_does_not_use_up_its_invoice() {
-    let server = Harness::new();
+pub(crate) async fn a_zero_amount_does_not_use_up_its_invoice(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let mut free = sale(&click, "inv_001");
     free["amount"] = json!(0);
@@ -183,9 +172,8 @@ async fn a_zero_amount_does_not_use_up_its_invoice() {
     assert_eq!(paid["sale"]["commissionAmount"], 490);
 }
 
-#[tokio::test]
-async fn a_leads_replay_is_the_first_answer_under_another_public_url_too() {
-    let server = Harness::new();
+pub(crate) async fn a_leads_replay_is_the_first_answer_under_another_public_url_too(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let lead = json!({ "clickId": click, "eventName": "Sign Up", "customerExternalId": "u" });
     let first = server.post("/api/track/lead", &lead).await.json();

@@ -3,7 +3,7 @@
 use refport_server::{Amount, Interval, NewPartner, Reward, RewardTarget};
 use serde_json::json;
 
-use crate::harness::Harness;
+use crate::{database::On, harness::Harness};
 
 fn reward(amount: Amount, interval: Interval) -> Reward {
     Reward::new(amount, interval).unwrap()
@@ -11,9 +11,8 @@ fn reward(amount: Amount, interval: Interval) -> Reward {
 
 const TEN_PERCENT: Amount = Amount::BasisPoints(1000);
 
-#[tokio::test]
-async fn all_eight_steps_together() {
-    let server = Harness::new();
+pub(crate) async fn all_eight_steps_together(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     let body = json!({
         "clickId": click, "customerExternalId": "user_001", "amount": 4900, "invoiceId": "inv_001",
@@ -55,22 +54,20 @@ async fn all_eight_steps_together() {
     );
 
     let sql = "SELECT type, payload FROM outgoing_event ORDER BY id";
-    let db = server.db();
-    let mut statement = db.prepare(sql).unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    let events: Vec<(String, String)> = rows.collect::<Result<_, _>>().unwrap();
-    let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
+    let events = server.database.query(sql);
+    let kinds: Vec<&str> = events
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["sale.created", "commission.created"], "step 8");
-    let payload: serde_json::Value = serde_json::from_str(&events[1].1).unwrap();
+    let payload = events[1]["payload"].as_str().unwrap();
+    let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
     assert_eq!(payload["data"]["id"], commission["id"]);
     assert_eq!(payload["data"]["payableAt"], commission["payableAt"]);
 }
 
-#[tokio::test]
-async fn the_first_attribution_stays() {
-    let server = Harness::new();
+pub(crate) async fn the_first_attribution_stays(on: On) {
+    let server = Harness::new(on);
     let bob = NewPartner::new("bob@example.com", "Bob")
         .key("bob")
         .destination("https://shop.example/");
@@ -90,9 +87,8 @@ async fn the_first_attribution_stays() {
     assert_ne!(partners[1], partners[0]);
 }
 
-#[tokio::test]
-async fn the_groups_reward_goes_before_the_programs() {
-    let server = Harness::new();
+pub(crate) async fn the_groups_reward_goes_before_the_programs(on: On) {
+    let server = Harness::new(on);
     server.store.add_group("gold").unwrap();
     let target = RewardTarget::GroupSale("gold".into());
     server
@@ -119,9 +115,8 @@ async fn the_groups_reward_goes_before_the_programs() {
     );
 }
 
-#[tokio::test]
-async fn a_group_without_a_reward_earns_the_programs() {
-    let server = Harness::new();
+pub(crate) async fn a_group_without_a_reward_earns_the_programs(on: On) {
+    let server = Harness::new(on);
     server.store.add_group("new").unwrap();
     let bob = NewPartner::new("bob@example.com", "Bob")
         .key("bob")
@@ -137,9 +132,8 @@ async fn a_group_without_a_reward_earns_the_programs() {
     );
 }
 
-#[tokio::test]
-async fn one_time_pays_once_a_customer_whoever_the_partner_is() {
-    let server = Harness::new();
+pub(crate) async fn one_time_pays_once_a_customer_whoever_the_partner_is(on: On) {
+    let server = Harness::new(on);
     server
         .store
         .set_reward(
@@ -163,9 +157,8 @@ async fn one_time_pays_once_a_customer_whoever_the_partner_is() {
     );
 
     server
-        .db()
-        .execute("UPDATE commission SET status = 'voided'", [])
-        .unwrap();
+        .database
+        .execute("UPDATE commission SET status = 'voided'");
     assert_eq!(
         server.sell(&click, "u", 4900).await["commissionAmount"],
         500,
@@ -173,9 +166,8 @@ async fn one_time_pays_once_a_customer_whoever_the_partner_is() {
     );
 }
 
-#[tokio::test]
-async fn recurring_ends_after_its_months_counted_from_the_first_commission() {
-    let server = Harness::new();
+pub(crate) async fn recurring_ends_after_its_months_counted_from_the_first_commission(on: On) {
+    let server = Harness::new(on);
     server
         .store
         .set_reward(
@@ -215,9 +207,8 @@ async fn recurring_ends_after_its_months_counted_from_the_first_commission() {
     );
 }
 
-#[tokio::test]
-async fn what_earns_nothing_is_a_sale_without_a_commission() {
-    let server = Harness::new();
+pub(crate) async fn what_earns_nothing_is_a_sale_without_a_commission(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     for amount in [0, 4] {
         let sale = server.sell(&click, "u", amount).await;
@@ -234,9 +225,8 @@ async fn what_earns_nothing_is_a_sale_without_a_commission() {
     );
 
     server
-        .db()
-        .execute("UPDATE program SET sale_reward_id = NULL", [])
-        .unwrap();
+        .database
+        .execute("UPDATE program SET sale_reward_id = NULL");
     assert_eq!(
         server.sell(&click, "u", 4900).await["status"],
         "none",
@@ -244,9 +234,8 @@ async fn what_earns_nothing_is_a_sale_without_a_commission() {
     );
 }
 
-#[tokio::test]
-async fn a_flat_sum_is_paid_in_the_programs_currency_only() {
-    let server = Harness::new();
+pub(crate) async fn a_flat_sum_is_paid_in_the_programs_currency_only(on: On) {
+    let server = Harness::new(on);
     server
         .store
         .set_reward(
@@ -267,9 +256,8 @@ async fn a_flat_sum_is_paid_in_the_programs_currency_only() {
     );
 }
 
-#[tokio::test]
-async fn a_changed_reward_leaves_what_was_earned() {
-    let server = Harness::new();
+pub(crate) async fn a_changed_reward_leaves_what_was_earned(on: On) {
+    let server = Harness::new(on);
     let click = server.click("demo").await;
     server.sell(&click, "u", 1000).await;
     server
@@ -289,9 +277,8 @@ async fn a_changed_reward_leaves_what_was_earned() {
     assert_eq!(amounts, [json!(500), json!(100)]);
 }
 
-#[tokio::test]
-async fn a_groups_lead_reward_is_paid_once_a_customer() {
-    let server = Harness::new();
+pub(crate) async fn a_groups_lead_reward_is_paid_once_a_customer(on: On) {
+    let server = Harness::new(on);
     server.store.add_group("gold").unwrap();
     let target = RewardTarget::GroupLead("gold".into());
     server
@@ -334,9 +321,8 @@ async fn a_groups_lead_reward_is_paid_once_a_customer() {
     );
 }
 
-#[test]
-fn settings_that_cannot_be_are_refused_with_a_reason() {
-    let server = Harness::new();
+pub(crate) async fn settings_that_cannot_be_are_refused_with_a_reason(on: On) {
+    let server = Harness::new(on);
     let error = |result: Result<(), refport_server::StoreError>| result.unwrap_err().to_string();
     let partner = |partner: NewPartner| server.store.add_partner(partner).map(drop);
     let bob = || NewPartner::new("bob@example.com", "Bob").destination("https://shop.example/");
