@@ -1,6 +1,7 @@
 use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// An instant to the millisecond, read and written as RFC 3339 in UTC
@@ -103,6 +104,31 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A field that may be absent or `null`: text in the form of RFC 3339, or milliseconds since 1970 as a
+/// number, as programs that are not ours may write it. What is below a millisecond is cut off.
+pub(crate) fn text_or_millis<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let instant = match Value::deserialize(deserializer)? {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.parse(),
+        Value::Number(number) => match number.as_i64().or_else(|| floor(number.as_f64()?)) {
+            Some(millis) => Timestamp::from_millis(millis),
+            None => Err(ParseTimestampError(())),
+        },
+        _ => Err(ParseTimestampError(())),
+    };
+    instant.map(Some).map_err(de::Error::custom)
+}
+
+fn floor(number: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates far outside of the calendar"
+    )]
+    number.is_finite().then(|| number.floor() as i64)
+}
+
 /// Text or a number that is not an instant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an instant in the form of RFC 3339, as in `2026-11-21T08:30:00Z`")]
@@ -124,6 +150,41 @@ mod tests {
         }
         for text in ["", "tomorrow", "2026-11-21", "2026-13-01T00:00:00Z"] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_may_be_text_or_a_number() {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(default, deserialize_with = "text_or_millis")]
+            at: Option<Timestamp>,
+        }
+        let read = |field: &str| serde_json::from_str::<Body>(field).map(|body| body.at);
+        let at = |millis| Some(Timestamp::from_millis(millis).unwrap());
+        for (body, want) in [
+            ("{}", None),
+            (r#"{"at":null}"#, None),
+            (
+                r#"{"at":"2026-11-21T09:30:00.123+01:00"}"#,
+                at(1_795_249_800_123),
+            ),
+            (r#"{"at":1795249800123}"#, at(1_795_249_800_123)),
+            // As Postgres has it, of its seconds.
+            (r#"{"at":1795249800123.456000}"#, at(1_795_249_800_123)),
+            (r#"{"at":-0.5}"#, at(-1)),
+        ] {
+            assert_eq!(read(body).unwrap(), want, "{body}");
+        }
+        for body in [
+            r#"{"at":"yesterday"}"#,
+            r#"{"at":"1795249800123"}"#,
+            r#"{"at":1e300}"#,
+            r#"{"at":18446744073709551615}"#,
+            r#"{"at":true}"#,
+            r#"{"at":{}}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
         }
     }
 

@@ -156,7 +156,7 @@ fn differ(
     stored: &impl Serialize,
     given: &impl Serialize,
 ) -> fmt::Result {
-    const OF_NOBODY: [&str; 3] = ["amount", "currency", "eventName"];
+    const OF_NOBODY: [&str; 4] = ["amount", "currency", "eventName", "occurredAt"];
     let (stored, given) = (serde_json::to_value(stored), serde_json::to_value(given));
     let (Ok(Value::Object(stored)), Ok(Value::Object(given))) = (stored, given) else {
         return f.write_str("one that cannot be compared");

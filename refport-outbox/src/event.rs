@@ -1,9 +1,10 @@
 use std::fmt;
 
-use refport_core::{InvalidRequest, Lead, Sale};
+use refport_core::{InvalidRequest, Lead, Sale, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What an outbox keeps until it is delivered.
+/// What an outbox keeps until it is delivered, as it was enqueued: the time of that, with which it is
+/// delivered where it has none of its own, is the row's.
 ///
 /// Enums grow: match with a wildcard.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,20 @@ impl Event {
                 ..
             } => Ok(Self::Sale(sale)),
             Stored { .. } => Err(ParsePayloadError::Event),
+        }
+    }
+
+    /// As it is delivered: with this time, in milliseconds since 1970, unless it says itself when it
+    /// happened. The time stands in the row and not in the payload, which so is the same whenever the same
+    /// event is enqueued.
+    pub(crate) fn or_occurred_at(self, millis: i64) -> Self {
+        let Ok(time) = Timestamp::from_millis(millis) else {
+            return self;
+        };
+        match self {
+            Self::Lead(lead) if lead.get_occurred_at().is_none() => lead.occurred_at(time).into(),
+            Self::Sale(sale) if sale.get_occurred_at().is_none() => sale.occurred_at(time).into(),
+            timed => timed,
         }
     }
 
@@ -155,8 +170,10 @@ mod tests {
             .customer_email("c@example.com")
             .customer_name("C")
             .customer_avatar("https://example.com/c.png")
-            .metadata(json!({}));
+            .metadata(json!({}))
+            .occurred_at(Timestamp::now());
         let lead = Lead::new(id(), "Sign Up", "user_001")
+            .occurred_at(Timestamp::now())
             .external_id("x")
             .customer_email("c@example.com")
             .customer_name("C")
@@ -169,6 +186,24 @@ mod tests {
             for field in event.as_object().unwrap().keys() {
                 assert!(table.contains(&format!("`{field}`")), "{field}");
             }
+        }
+    }
+
+    #[test]
+    fn a_time_that_was_given_stays() {
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let (sale, lead) = (
+            Sale::new(id(), "user_001", 4900),
+            Lead::new(id(), "Sign Up", "user_001"),
+        );
+        for (event, timed) in [
+            (Event::from(sale.clone()), sale.occurred_at(at(7)).into()),
+            (lead.clone().into(), Event::from(lead.occurred_at(at(7)))),
+        ] {
+            assert_eq!(event.clone().or_occurred_at(7), timed);
+            assert_eq!(timed.clone().or_occurred_at(8), timed);
+            // Outside of the calendar, as another program may have written it.
+            assert_eq!(event.clone().or_occurred_at(i64::MAX), event);
         }
     }
 

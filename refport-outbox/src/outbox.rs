@@ -65,7 +65,8 @@ impl Outbox {
     }
 
     /// Writes an event into the transaction of `connection`, `&mut *tx`: it is delivered if and only
-    /// if that is committed.
+    /// if that is committed. One that does not say when it happened
+    /// ([`Sale::occurred_at`], [`Lead::occurred_at`]) is delivered with the time of this call.
     ///
     /// # Errors
     ///

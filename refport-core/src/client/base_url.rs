@@ -50,12 +50,27 @@ impl BaseUrl {
         url.is_ok_and(|url| url.host().is_some_and(is_loopback))
     }
 
+    /// Whether it is where Refport or Partli itself lives, and no server of somebody's own.
+    pub(super) fn is_public_service(&self) -> bool {
+        const PUBLIC: [&str; 2] = [
+            crate::Refport::DEFAULT_BASE_URL,
+            crate::Partli::DEFAULT_BASE_URL,
+        ];
+        PUBLIC.iter().any(|url| host(url) == host(&self.0))
+    }
+
     /// The URL of `path`, which begins with a slash.
     pub(super) fn join(&self, path: &str) -> Uri {
         format!("{}{path}", self.0)
             .parse()
             .expect("a URL and a plain path are a URL")
     }
+}
+
+/// As far as it tells one server from another.
+fn host(url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    Some(url.host()?.trim_end_matches('.').to_ascii_lowercase())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -82,6 +97,23 @@ mod tests {
             ),
         ] {
             assert_eq!(BaseUrl::parse(text, false).unwrap().join("/api"), want);
+        }
+    }
+
+    #[test]
+    fn the_public_services_are_told_by_their_hosts() {
+        for (text, want) in [
+            (crate::Refport::DEFAULT_BASE_URL, true),
+            (crate::Partli::DEFAULT_BASE_URL, true),
+            ("https://APP.Refport.co:443/", true),
+            ("https://partli.app./v2", true),
+            ("http://127.0.0.1:4800", false),
+            ("https://refport.example.com", false),
+            ("https://app.refport.co.example.com", false),
+            ("https://example.com/app.refport.co", false),
+        ] {
+            let base = BaseUrl::parse(text, false).unwrap();
+            assert_eq!(base.is_public_service(), want, "{text}");
         }
     }
 

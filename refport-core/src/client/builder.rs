@@ -38,6 +38,7 @@ use crate::destination::Patience;
 /// | [`max_retry_after`](Self::max_retry_after) | 60 s | the longest wait that the service can ask for |
 /// | [`retry_budget`](Self::retry_budget) | 10 a second and 20 % | repeats of all calls together |
 /// | [`repeat_leads`](Self::repeat_leads) | `false` | leads as sales with an invoice ID |
+/// | [`send_occurred_at`](Self::send_occurred_at) | not to the public services | when a lead or sale happened |
 ///
 /// # What is repeated
 ///
@@ -228,6 +229,19 @@ impl<C: Client> ClientBuilder<C> {
         self
     }
 
+    /// Whether the service is told when a lead or sale happened, where they say so
+    /// ([`Sale::occurred_at`](crate::Sale::occurred_at)).
+    ///
+    /// By default it is, unless [`base_url`](Self::base_url) is at the host of Refport's or Partli's own
+    /// service ([`Refport::DEFAULT_BASE_URL`](crate::Refport::DEFAULT_BASE_URL),
+    /// [`Partli::DEFAULT_BASE_URL`](crate::Partli::DEFAULT_BASE_URL)), whose documents know no such field.
+    /// So a `refport-server` of your own is told, also one that the environment names, and the environment
+    /// needs no variable for it.
+    pub const fn send_occurred_at(mut self, send: bool) -> Self {
+        self.settings.send_occurred_at = Some(send);
+        self
+    }
+
     /// Trusts these certificate authorities, beside those that are trusted anyway: one or several in PEM, as
     /// for a `refport-server` behind a certificate of your own. Of the default transport.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -311,6 +325,7 @@ impl<C: Client> ClientBuilder<C> {
                 .fold(transport, |inner, wrap| wrap(inner)),
             authorization: api_key.authorization(),
             budget: budget(settings.retry_budget)?,
+            sends_occurred_at: settings.sends_occurred_at(&base),
             settings,
             pause: Pause::default(),
             on_error: self.on_error,

@@ -40,6 +40,7 @@ pub(super) struct Shared {
     pub(super) transport: Transport,
     pub(super) authorization: HeaderValue,
     pub(super) settings: Settings,
+    pub(super) sends_occurred_at: bool,
     pub(super) budget: TpsBudget,
     pub(super) pause: Pause,
     pub(super) on_error: Option<ErrorHook>,
@@ -73,6 +74,12 @@ impl Endpoint {
     pub(super) fn repeats_leads(&self) -> bool {
         let settings = self.shared.as_ref().map(|shared| &shared.settings);
         settings.is_some_and(|settings| settings.repeat_leads)
+    }
+
+    /// Whether the service is told when a lead or sale happened.
+    pub(super) fn sends_occurred_at(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.sends_occurred_at)
     }
 
     /// Posts what is to be reported, and says what came of it.
@@ -173,6 +180,7 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("authorization", &self.authorization)
             .field("settings", &self.settings)
+            .field("sends_occurred_at", &self.sends_occurred_at)
             .finish_non_exhaustive()
     }
 }

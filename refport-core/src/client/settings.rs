@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::call::Repeat;
+use super::{base_url::BaseUrl, call::Repeat};
 use crate::destination::Patience;
 
 /// Everything of a client that can be set, with its default.
@@ -14,9 +14,17 @@ pub(super) struct Settings {
     pub(super) max_retry_after: Duration,
     pub(super) retry_budget: (u32, f32),
     pub(super) repeat_leads: bool,
+    /// `None` leaves it to where the service lives.
+    pub(super) send_occurred_at: Option<bool>,
 }
 
 impl Settings {
+    /// Whether the service at this address is told when a lead or sale happened.
+    pub(super) fn sends_occurred_at(&self, base: &BaseUrl) -> bool {
+        self.send_occurred_at
+            .unwrap_or_else(|| !base.is_public_service())
+    }
+
     /// For a call with all its attempts and waits.
     pub(super) fn total_timeout(&self, patience: Patience) -> Duration {
         /// Long enough for all attempts to a service that is slow for a moment.
@@ -68,6 +76,7 @@ impl Default for Settings {
             max_retry_after: Duration::from_secs(60),
             retry_budget: (10, 0.2),
             repeat_leads: false,
+            send_occurred_at: None,
         }
     }
 }

@@ -69,7 +69,7 @@ impl RefportTrack {
         sale: Sale,
     ) -> impl Future<Output = Result<Outcome<SaleResponse>, Error>> + Send + use<> {
         self.endpoint
-            .report(self.sale_call(&sale), Outcome::Accepted)
+            .report(self.sale_call(sale), Outcome::Accepted)
     }
 
     fn lead_call(&self, lead: Lead) -> Result<Call, Unsent> {
@@ -79,11 +79,13 @@ impl RefportTrack {
         } else {
             Repeat::IfUnseen
         };
-        let lead = lead.for_refport();
+        let lead = lead
+            .for_refport()
+            .with_time_if(self.endpoint.sends_occurred_at());
         Ok(Call::new("track.lead", &self.lead, &lead, repeat))
     }
 
-    fn sale_call(&self, sale: &Sale) -> Result<Call, Unsent> {
+    fn sale_call(&self, sale: Sale) -> Result<Call, Unsent> {
         sale.check()?;
         if sale.is_zero() {
             return Err(Unsent::Nothing(NothingToReport::ZeroAmount));
@@ -94,7 +96,8 @@ impl RefportTrack {
             Repeat::IfUnseen
         };
         sale.mind_the_currency();
-        Ok(Call::new("track.sale", &self.sale, sale, repeat))
+        let sale = sale.with_time_if(self.endpoint.sends_occurred_at());
+        Ok(Call::new("track.sale", &self.sale, &sale, repeat))
     }
 
     /// Whether the service is known to count a repeated lead once.

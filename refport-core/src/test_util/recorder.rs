@@ -62,7 +62,9 @@ impl Recorder {
     /// A client of this recorder: everything that is sent through it arrives here.
     ///
     /// It has the defaults of [`Refport::builder`], but tests do not like to wait: an attempt has
-    /// 100 ms, and the first wait between two is 1 ms, the longest 10 ms.
+    /// 100 ms, and the first wait between two is 1 ms, the longest 10 ms. So it stands for the public
+    /// service, which is not told when a sale happened; where yours is, build a client with its base URL or
+    /// with [`send_occurred_at`](ClientBuilder::send_occurred_at), over this recorder.
     #[must_use]
     pub fn refport(&self) -> Refport {
         self.client(Refport::builder("rk_test"))

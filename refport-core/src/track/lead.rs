@@ -3,15 +3,17 @@ use serde_json::Value;
 
 use super::Customer;
 use crate::{
-    ClickId, InvalidRequest, lenient,
+    ClickId, InvalidRequest, Timestamp, lenient,
     personal::Personal,
+    timestamp,
     validate::{is_object, not_blank},
 };
 
 /// A sign-up to report: the `POST /api/track/lead` of Refport's API reference.
 ///
 /// Serialises to the documented body and back, so that an application can keep a lead with its
-/// user and report it from a job later. One field is kept beyond it: [`external_id`](Self::external_id).
+/// user and report it from a job later. Two fields are kept beyond it: [`external_id`](Self::external_id)
+/// and [`occurred_at`](Self::occurred_at).
 ///
 /// ```
 /// use refport_core::{ClickId, Lead};
@@ -41,6 +43,13 @@ pub struct Lead {
     /// Partli's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) external_id: Option<String>,
+    /// Our extension.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "timestamp::text_or_millis"
+    )]
+    pub(super) occurred_at: Option<Timestamp>,
 }
 
 impl Lead {
@@ -73,6 +82,7 @@ impl Lead {
             customer_avatar: None,
             metadata: None,
             external_id: None,
+            occurred_at: None,
         }
     }
 
@@ -119,6 +129,16 @@ impl Lead {
         self
     }
 
+    /// When it happened, to the millisecond: for a sign-up that is reported later. Without it, a service has
+    /// the time at which it hears of it, and `refport-outbox` reports that at which it was enqueued.
+    ///
+    /// An extension of ours, on the wire `occurredAt`: [`Sale::occurred_at`](crate::Sale::occurred_at) says
+    /// who takes it, within which bounds, and to whom it is sent.
+    pub fn occurred_at(mut self, time: Timestamp) -> Self {
+        self.occurred_at = Some(time);
+        self
+    }
+
     /// The click that it is attributed by, where it has one.
     #[must_use]
     pub const fn get_click_id(&self) -> Option<&ClickId> {
@@ -141,6 +161,19 @@ impl Lead {
     #[must_use]
     pub fn get_external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
+    }
+
+    /// When it happened, where that was given.
+    #[must_use]
+    pub const fn get_occurred_at(&self) -> Option<Timestamp> {
+        self.occurred_at
+    }
+
+    /// With its time, or without where the service takes none.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_time_if(mut self, is_taken: bool) -> Self {
+        self.occurred_at = self.occurred_at.filter(|_| is_taken);
+        self
     }
 
     /// Without what Refport does not know: `externalId` makes a body Partli's.
@@ -271,6 +304,20 @@ mod tests {
             Lead::without_click("Sign Up", "user_001").get_click_id(),
             None
         );
+    }
+
+    #[test]
+    fn the_time_is_kept_and_may_be_absent() {
+        let at: Timestamp = "2026-11-21T08:30:00.123Z".parse().unwrap();
+        let lead = Lead::without_click("Sign Up", "user_001");
+        assert_eq!(lead.get_occurred_at(), None);
+        let timed = lead.occurred_at(at);
+        assert_eq!(timed.get_occurred_at(), Some(at));
+        let body = serde_json::to_value(&timed).unwrap();
+        assert_eq!(body["occurredAt"], "2026-11-21T08:30:00.123Z");
+        assert_eq!(serde_json::from_value::<Lead>(body).unwrap(), timed);
+        let millis = json!({ "eventName": "Sign Up", "customerExternalId": "user_001", "occurredAt": at.as_millis() });
+        assert_eq!(serde_json::from_value::<Lead>(millis).unwrap(), timed);
     }
 
     #[test]

@@ -3,15 +3,16 @@ use serde_json::Value;
 
 use super::payment_processor::PaymentProcessor;
 use crate::{
-    ClickId, Currency, InvalidRequest,
+    ClickId, Currency, InvalidRequest, Timestamp,
     personal::Personal,
+    timestamp,
     validate::{is_object, not_blank},
 };
 
 /// A purchase to report: the `POST /api/track/sale` of Refport's API reference.
 ///
 /// Serialises to the documented body and back, so that an application can keep a sale with its
-/// order and report it from a job later.
+/// order and report it from a job later. One field is kept beyond it: [`occurred_at`](Self::occurred_at).
 ///
 /// ```
 /// use refport_core::{ClickId, PaymentProcessor, Sale};
@@ -49,6 +50,13 @@ pub struct Sale {
     customer_avatar: Option<Personal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<Personal<Value>>,
+    /// Our extension.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "timestamp::text_or_millis"
+    )]
+    pub(super) occurred_at: Option<Timestamp>,
 }
 
 impl Sale {
@@ -82,6 +90,7 @@ impl Sale {
             customer_name: None,
             customer_avatar: None,
             metadata: None,
+            occurred_at: None,
         }
     }
 
@@ -145,6 +154,28 @@ impl Sale {
         self
     }
 
+    /// When it happened, to the millisecond: for a purchase that is reported later. Without it, a service
+    /// has the time at which it hears of it, and `refport-outbox` reports that at which it was enqueued.
+    ///
+    /// It is an extension of ours, on the wire `occurredAt`, in UTC. `refport-server` takes it: not more
+    /// than 5 minutes ahead of its clock, and not before the click. The documents of Refport and Partli know
+    /// no such field, so it is not sent to their public services, but to every other server;
+    /// `ClientBuilder::send_occurred_at` says otherwise.
+    ///
+    /// ```
+    /// use refport_core::{Sale, Timestamp};
+    ///
+    /// let paid: Timestamp = "2026-11-21T08:30:00Z".parse()?;
+    /// let sale = Sale::without_click("user_001", 4900).occurred_at(paid);
+    /// assert_eq!(sale.get_occurred_at(), Some(paid));
+    /// assert_eq!(serde_json::to_value(&sale)?["occurredAt"], "2026-11-21T08:30:00.000Z");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn occurred_at(mut self, time: Timestamp) -> Self {
+        self.occurred_at = Some(time);
+        self
+    }
+
     /// The click that it is attributed by, where it has one.
     #[must_use]
     pub const fn get_click_id(&self) -> Option<&ClickId> {
@@ -181,10 +212,23 @@ impl Sale {
         self.invoice_id.as_deref()
     }
 
+    /// When it happened, where that was given.
+    #[must_use]
+    pub const fn get_occurred_at(&self) -> Option<Timestamp> {
+        self.occurred_at
+    }
+
     /// Whether the amount is zero: a trial or a full discount, nothing that can be reported.
     #[must_use]
     pub const fn is_zero(&self) -> bool {
         self.amount == 0
+    }
+
+    /// With its time, or without where the service takes none.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_time_if(mut self, is_taken: bool) -> Self {
+        self.occurred_at = self.occurred_at.filter(|_| is_taken);
+        self
     }
 
     /// Says once that a sale has no currency, which then is the service's default: a shop that takes
@@ -324,6 +368,34 @@ mod tests {
             ),
             (None, None, None, None)
         );
+    }
+
+    /// What is stored, by us or by others.
+    #[test]
+    fn the_time_is_kept_and_may_be_absent() {
+        let at: Timestamp = "2026-11-21T08:30:00.123Z".parse().unwrap();
+        let sale = Sale::without_click("user_001", 1);
+        assert_eq!(sale.get_occurred_at(), None);
+        let timed = sale.clone().occurred_at(at);
+        assert_eq!(timed.get_occurred_at(), Some(at));
+        let body = serde_json::to_value(&timed).unwrap();
+        assert_eq!(
+            body,
+            json!({ "customerExternalId": "user_001", "amount": 1, "occurredAt": "2026-11-21T08:30:00.123Z" })
+        );
+        let read = |at: Value| {
+            let body = json!({ "customerExternalId": "user_001", "amount": 1, "occurredAt": at });
+            serde_json::from_value::<Sale>(body)
+        };
+        for same in [
+            json!("2026-11-21T09:30:00.123+01:00"),
+            json!(at.as_millis()),
+        ] {
+            assert_eq!(read(same).unwrap(), timed);
+        }
+        assert_eq!(read(Value::Null).unwrap(), sale);
+        let error = read(json!("yesterday")).unwrap_err();
+        assert!(error.to_string().contains("RFC 3339"), "{error}");
     }
 
     #[test]

@@ -374,6 +374,10 @@ fn from_env_reads_the_key_and_the_address() {
             .contains("http://127.0.0.1:4800/api/track/sale")
     );
     assert!(run(Some(KEY), None).contains("https://app.refport.co/api/track/sale"));
+    // By the address, without a variable of its own.
+    for (url, told) in [(None, false), (Some("http://127.0.0.1:4800/"), true)] {
+        assert!(run(Some(KEY), url).contains(&format!("sends_occurred_at: {told}")));
+    }
 
     let own = run(Some(KEY), Some("http://127.0.0.1:4800"));
     assert!(

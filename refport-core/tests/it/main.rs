@@ -23,6 +23,8 @@ mod leaving;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "client")]
+mod occurred_at;
+#[cfg(feature = "client")]
 mod partli;
 #[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
 mod private_ca;

@@ -184,6 +184,8 @@ pub(crate) struct Claimed {
     /// With the one that this lease is for.
     pub(crate) attempts: i64,
     pub(crate) due_at: i64,
+    /// When it was enqueued.
+    pub(crate) created_at: i64,
     /// Whether another held it whose lease ran out, so that it may have been sent.
     pub(crate) taken_over: bool,
 }

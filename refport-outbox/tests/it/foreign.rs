@@ -1,9 +1,12 @@
 //! Teams whose driver is not sqlx write the row themselves.
 
-use refport_outbox::{Enqueued, Event, refport_core::Sale};
+use refport_outbox::{
+    Enqueued, Event,
+    refport_core::{Sale, Timestamp},
+};
 
 use crate::{
-    database::{Database, Kept},
+    database::{Database, HOUR, Kept},
     scripted::{Service, click},
 };
 
@@ -55,11 +58,16 @@ async fn is_delivered_once(database: &Database) {
         "other spaces and order, the same event"
     );
     // The row has the database's own time.
-    database.pass(100 * 365 * 24 * crate::database::HOUR);
+    database.pass(100 * 365 * 24 * HOUR);
     let mut worker = outbox.worker().deliver_to(service.clone()).build().unwrap();
     assert_eq!(worker.drain().await.unwrap().delivered, 1);
     assert_eq!(outbox.sale(shown()).await.unwrap(), Enqueued::Duplicate);
     assert_eq!(service.counted("invoiceId"), ["inv_001"]);
+    // It happened when the row was written, by the clock of the database.
+    let [time] = service.counted("occurredAt").try_into().unwrap();
+    let time: Timestamp = serde_json::from_value(time).unwrap();
+    let age = Timestamp::now().as_millis() - time.as_millis();
+    assert!((-1000..HOUR).contains(&age), "{time}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod mending;
 mod metrics;
 mod migrations;
 mod moves;
+mod occurred_at;
 mod plan;
 mod pools;
 mod restart;
@@ -89,6 +90,15 @@ on_both! {
     clocks::a_clock_that_jumps_back_prolongs_no_wait,
     clocks::a_clock_that_jumps_forward_loses_and_doubles_nothing,
     clocks::a_day_without_the_service_costs_nothing,
+    occurred_at::what_says_no_time_happened_when_it_was_enqueued,
+    occurred_at::each_of_many_has_its_own_time,
+    occurred_at::what_says_when_it_happened_keeps_that,
+    occurred_at::what_a_clock_that_is_ahead_enqueued_happens_now,
+    occurred_at::the_same_event_is_a_duplicate_whenever_it_is_enqueued,
+    occurred_at::two_times_that_were_given_are_two_events,
+    occurred_at::what_was_stored_before_is_delivered_with_its_time,
+    occurred_at::whoever_writes_the_row_may_say_when_it_happened,
+    occurred_at::the_client_says_whether_its_service_is_told,
     stopping::a_worker_that_stops_finishes_what_it_began,
     stopping::a_worker_that_stops_waits_no_longer_than_it_may,
     stopping::what_is_enqueued_while_nobody_works_is_delivered_later,

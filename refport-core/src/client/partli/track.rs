@@ -54,7 +54,7 @@ impl PartliTrack {
         &self,
         lead: Lead,
     ) -> impl Future<Output = Result<Outcome<PartliResponse>, Error>> + Send + use<> {
-        self.endpoint.report(self.lead_call(&lead), outcome)
+        self.endpoint.report(self.lead_call(lead), outcome)
     }
 
     /// Reports a purchase: `POST /api/track/sale`.
@@ -74,21 +74,23 @@ impl PartliTrack {
         &self,
         sale: Sale,
     ) -> impl Future<Output = Result<Outcome<PartliResponse>, Error>> + Send + use<> {
-        self.endpoint.report(self.sale_call(&sale), outcome)
+        self.endpoint.report(self.sale_call(sale), outcome)
     }
 
-    fn lead_call(&self, lead: &Lead) -> Result<Call, Unsent> {
-        let body = LeadBody::new(lead)?;
+    fn lead_call(&self, lead: Lead) -> Result<Call, Unsent> {
+        let lead = lead.with_time_if(self.endpoint.sends_occurred_at());
+        let body = LeadBody::new(&lead)?;
         let name = "partli.track.lead";
         Ok(Call::new(name, &self.lead, &body, Repeat::Always))
     }
 
-    fn sale_call(&self, sale: &Sale) -> Result<Call, Unsent> {
+    fn sale_call(&self, sale: Sale) -> Result<Call, Unsent> {
         // A free order may well have no invoice.
         if sale.is_zero() {
             return Err(Unsent::Nothing(NothingToReport::ZeroAmount));
         }
-        let body = SaleBody::new(sale)?;
+        let sale = sale.with_time_if(self.endpoint.sends_occurred_at());
+        let body = SaleBody::new(&sale)?;
         sale.mind_the_currency();
         let name = "partli.track.sale";
         Ok(Call::new(name, &self.sale, &body, Repeat::Always))

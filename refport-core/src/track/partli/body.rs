@@ -4,14 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    ClickId, InvalidRequest, Lead, Sale,
+    ClickId, InvalidRequest, Lead, Sale, Timestamp,
     personal::Personal,
     track::sale,
     validate::{is_object, not_blank},
 };
 
 /// A lead as Partli's `POST /api/track/lead` takes it. It has no field for the customer's ID and
-/// picture.
+/// picture. The time is our extension.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LeadBody<'a> {
@@ -25,6 +25,8 @@ pub(crate) struct LeadBody<'a> {
     customer_name: Option<&'a Personal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a Personal<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
 }
 
 impl<'a> LeadBody<'a> {
@@ -39,6 +41,7 @@ impl<'a> LeadBody<'a> {
             customer_email: lead.customer_email.as_ref(),
             customer_name: lead.customer_name.as_ref(),
             metadata: lead.metadata.as_ref(),
+            occurred_at: lead.occurred_at,
         })
     }
 }
@@ -58,7 +61,7 @@ fn external_id(lead: &Lead) -> Result<Cow<'_, str>, InvalidRequest> {
 }
 
 /// A sale as Partli's `POST /api/track/sale` takes it. It has no fields for the payment processor
-/// and the customer's name, address and picture.
+/// and the customer's name, address and picture. The time is our extension.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SaleBody<'a> {
@@ -73,6 +76,8 @@ pub(crate) struct SaleBody<'a> {
     event_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a Personal<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
 }
 
 impl<'a> SaleBody<'a> {
@@ -101,6 +106,7 @@ impl<'a> SaleBody<'a> {
             click_id: sale.click_id.as_ref(),
             event_name: sale.event_name.as_deref(),
             metadata: sale.metadata.as_ref(),
+            occurred_at: sale.occurred_at,
         })
     }
 }
@@ -177,6 +183,18 @@ mod tests {
             serde_json::to_value(LeadBody::new(&lead()).unwrap()).unwrap(),
             json!({ "externalId": "sign up:user_001", "eventName": "Sign Up" })
         );
+    }
+
+    #[test]
+    fn the_time_stands_by_its_own_name() {
+        let at: Timestamp = "2026-11-21T09:30:00+01:00".parse().unwrap();
+        let (lead, sale) = (lead().occurred_at(at), sale().occurred_at(at));
+        for body in [
+            serde_json::to_value(LeadBody::new(&lead).unwrap()),
+            serde_json::to_value(SaleBody::new(&sale).unwrap()),
+        ] {
+            assert_eq!(body.unwrap()["occurredAt"], "2026-11-21T08:30:00.000Z");
+        }
     }
 
     #[test]

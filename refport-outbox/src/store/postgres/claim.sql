@@ -9,5 +9,5 @@ WITH due AS (SELECT unnest(ARRAY(SELECT ctid FROM refport_outbox_waiting
         SELECT event_id, destination, created_at, due_at, attempts + 1,
             (SELECT nextval('refport_outbox_fences')), $4 FROM taken
         RETURNING event_id, fence, attempts, due_at)
-SELECT event_id, fence, payload, attempts, due_at
+SELECT event_id, fence, payload, attempts, due_at, created_at
 FROM leased JOIN refport_outbox_events ON id = event_id

@@ -92,7 +92,7 @@ impl Backend for Postgres {
                     lease_until = $4
                 FROM lost WHERE event_id = lost.id
                 RETURNING event_id, fence, attempts, due_at)
-            SELECT event_id, fence, payload, attempts, due_at
+            SELECT event_id, fence, payload, attempts, due_at, created_at
             FROM taken JOIN refport_outbox_events ON id = event_id";
         Box::pin(async move {
             let rows = sqlx::query(TAKE)
@@ -283,6 +283,7 @@ async fn read(rows: Vec<PgRow>, taken_over: bool) -> Result<Vec<Claimed>, StoreE
             event: event(row.try_get::<&str, _>(2)?.as_bytes()),
             attempts: row.try_get(3)?,
             due_at: row.try_get(4)?,
+            created_at: row.try_get(5)?,
             taken_over,
         })
     };

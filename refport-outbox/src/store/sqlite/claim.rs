@@ -255,6 +255,7 @@ fn tried(row: &SqliteRow, taken_over: bool) -> Result<Claimed, StoreError> {
         event: event(row.try_get(2)?),
         attempts: row.try_get(3)?,
         due_at: row.try_get(4)?,
+        created_at: row.try_get(5)?,
         taken_over,
     })
 }
@@ -268,13 +269,14 @@ impl Pack {
     fn read(&self, claimed: &mut Vec<Claimed>) -> Result<(), StoreError> {
         let created: &str = self.row.try_get(2)?;
         let payloads = Pieces::new(self.row.try_get(3)?, self.row.try_get(4)?);
-        for (id, (due_at, payload)) in (self.number()..).zip(numbers(created).zip(payloads)) {
+        for (id, (created_at, payload)) in (self.number()..).zip(numbers(created).zip(payloads)) {
             claimed.push(Claimed {
                 id,
                 fence: Fence::Lease(self.lease),
                 event: event(payload),
                 attempts: 1,
-                due_at,
+                due_at: created_at,
+                created_at,
                 taken_over: false,
             });
         }

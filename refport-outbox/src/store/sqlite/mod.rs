@@ -157,7 +157,7 @@ impl Backend for Sqlite {
             WHERE id IN (SELECT id FROM refport_outbox_deliveries
                 WHERE destination = ?1 AND state = 1 AND lease_until <= ?2
                 ORDER BY lease_until LIMIT ?3)
-            RETURNING id, fence, payload, attempts, due_at";
+            RETURNING id, fence, payload, attempts, due_at, created_at";
         Box::pin(async move {
             let lost: i64 = sqlx::query_scalar(LOST)
                 .bind(claim.destination)

@@ -44,7 +44,8 @@ impl Run<'_> {
 
     pub(super) fn begin_delivery(&mut self, claimed: Claimed) {
         let event = match claimed.event {
-            Ok(event) => event,
+            // Not later than now: a service refuses what is yet to happen, and clocks jump.
+            Ok(event) => event.or_occurred_at(claimed.created_at.min(self.lane.now())),
             Err(error) => return self.cannot_read(&claimed, error),
         };
         let row = Row {
