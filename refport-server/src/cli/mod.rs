@@ -28,6 +28,8 @@ enum Command {
     Init(Init),
     /// Answer requests until Ctrl-C
     Serve(ServeArgs),
+    /// Bring the database's tables up to date; `serve` does so too, unless it is told not to
+    Migrate(Common),
     /// Tell why a report paid or did not: click, customer, event, reward, arithmetic, outcome
     Explain(ExplainArgs),
     /// Programs: what partners are paid for, in which currency, and when
@@ -49,7 +51,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Database {
-    /// The database, as in sqlite://refport.db or sqlite:///var/lib/refport.db
+    /// The database, as in sqlite://refport.db, sqlite:///var/lib/refport.db or
+    /// postgres://user:password@host/refport
     #[arg(long, env = "REFPORT_DATABASE", default_value = "sqlite://refport.db")]
     database: String,
 }
@@ -146,6 +149,9 @@ struct ServeArgs {
     /// where the customer is known
     #[arg(long, env = "REFPORT_STRICT", value_enum, value_delimiter = ',')]
     strict: Vec<Strict>,
+    /// Whether to bring the tables up to date at the start, or to stop where they are not
+    #[arg(long, env = "REFPORT_MIGRATE", value_enum, default_value_t = Migrate::Auto)]
+    migrate: Migrate,
     /// For how many days refused reports are kept for `explain`
     #[arg(
         long,
@@ -154,6 +160,12 @@ struct ServeArgs {
         value_name = "DAYS"
     )]
     keep_refused: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Migrate {
+    Auto,
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -279,6 +291,7 @@ impl Cli {
         match self.command {
             Command::Init(args) => init(args),
             Command::Serve(args) => serve::run(args).await,
+            Command::Migrate(common) => migrate(&common),
             Command::Explain(args) => explain(args),
             Command::Program(ProgramCommand::Add(args)) => add_program(args),
             Command::Partner(PartnerCommand::Add(args)) => add_partner(args),
@@ -320,6 +333,13 @@ fn init(args: Init) -> anyhow::Result<()> {
     if !args.common.json {
         println!("The API key is not shown again.");
     }
+    Ok(())
+}
+
+/// Opening has done it.
+fn migrate(common: &Common) -> anyhow::Result<()> {
+    common.open()?;
+    common.print(&json!({ "migrated": true }));
     Ok(())
 }
 

@@ -4,13 +4,16 @@ use anyhow::{Context, bail};
 use refport_server::{Config, Store, router, serve};
 use tokio::{net::TcpListener, signal};
 
-use super::{ServeArgs, Strict};
+use super::{Migrate, ServeArgs, Strict};
 
 /// How long a server that stops goes on to write clicks.
 const DRAIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let store = Store::open_existing(&args.database.database)?;
+    let store = match args.migrate {
+        Migrate::Auto => Store::open_existing(&args.database.database)?,
+        Migrate::Off => Store::open_migrated(&args.database.database)?,
+    };
     if !store.is_initialised()? {
         bail!("the database is empty; set it up with `refport-server init`");
     }

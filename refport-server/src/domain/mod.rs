@@ -15,6 +15,8 @@ pub(crate) mod money;
 mod outcome;
 mod plan;
 mod reward;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 pub use self::reward::{Amount, Interval, InvalidReward, Reward};

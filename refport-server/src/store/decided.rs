@@ -42,6 +42,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Whether there is nothing to write, as where all were repeats.
+    pub(super) fn is_empty(&self) -> bool {
+        self.clicks.is_empty()
+            && self.new_customers.is_empty()
+            && self.customer_changes.is_empty()
+            && self.events.is_empty()
+            && self.other_amounts.is_empty()
+            && self.refusals.is_empty()
+    }
+
     fn add(&mut self, plan: Plan) {
         self.announcements.extend(announcements(&plan));
         self.clicks.extend(plan.click);

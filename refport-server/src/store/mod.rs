@@ -137,6 +137,12 @@ impl Store {
         clicks
     }
 
+    /// How many reports and clicks wait to be written.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        self.0.queue.waiting()
+    }
+
     /// How many clicks were not counted, because too many waited to be written.
     #[must_use]
     pub fn dropped_clicks(&self) -> u64 {
@@ -243,6 +249,8 @@ enum Problem {
     Sqlx(#[from] sqlx::Error),
     #[error("the database is busy")]
     Busy,
+    #[error("the database did not answer whether it has written")]
+    Unanswered,
     #[error("the database's threads cannot be started")]
     Thread(#[from] std::io::Error),
     #[error("work on the database panicked: {0}")]
@@ -261,10 +269,14 @@ impl StoreError {
 
     /// Whether it may work a moment later.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(
-            self.0,
-            Problem::Busy | Problem::Sqlx(sqlx::Error::PoolTimedOut)
-        )
+        match &self.0 {
+            Problem::Busy | Problem::Sqlx(sqlx::Error::PoolTimedOut) => true,
+            // Postgres's lock_timeout.
+            Problem::Sqlx(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == "55P03")
+            }
+            _ => false,
+        }
     }
 }
 

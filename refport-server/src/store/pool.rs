@@ -25,7 +25,13 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 pub(super) enum Pool {
-    Sqlite { pool: SqlitePool, gate: Gate },
+    Sqlite {
+        /// Reads, which wait for nobody but a recovery.
+        pool: SqlitePool,
+        /// Changes, one at a time.
+        changes: SqlitePool,
+        gate: Gate,
+    },
     Postgres(PgPool),
 }
 
@@ -75,15 +81,22 @@ impl Pool {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::ZERO);
+            .foreign_keys(true);
         let _inside = runtime.enter();
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
+        let changes = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_PATIENCE)
+            .connect_lazy_with(options.busy_timeout(Duration::ZERO));
         let gate = Arc::default();
-        Self::Sqlite { pool, gate }
+        Self::Sqlite {
+            pool,
+            changes,
+            gate,
+        }
     }
 
     pub(super) async fn fetch_all<T: Row>(
@@ -127,9 +140,9 @@ impl Pool {
     /// A transaction that writes.
     pub(super) async fn begin(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite { pool, gate } => {
+            Self::Sqlite { changes, gate, .. } => {
                 let turn = Arc::clone(gate).lock_owned().await;
-                Ok(Tx::Sqlite(begin_immediate(pool).await?, turn))
+                Ok(Tx::Sqlite(begin_immediate(changes).await?, turn))
             }
             Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
@@ -237,27 +250,33 @@ impl Tx {
     }
 }
 
-impl From<&str> for Arg {
-    fn from(text: &str) -> Self {
-        Self::Text(Some(text.to_owned()))
+impl From<String> for Arg {
+    /// Postgres refuses a text with a NUL, which no row has: what is asked for is not there then.
+    fn from(text: String) -> Self {
+        let has_nul = text.contains('\0');
+        Self::Text(Some(if has_nul {
+            text.replace('\0', "\u{fffd}")
+        } else {
+            text
+        }))
     }
 }
 
-impl From<String> for Arg {
-    fn from(text: String) -> Self {
-        Self::Text(Some(text))
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
     }
 }
 
 impl From<&String> for Arg {
     fn from(text: &String) -> Self {
-        Self::Text(Some(text.clone()))
+        text.clone().into()
     }
 }
 
 impl From<Option<String>> for Arg {
     fn from(text: Option<String>) -> Self {
-        Self::Text(text)
+        text.map_or(Self::Text(None), Self::from)
     }
 }
 

@@ -45,6 +45,8 @@ struct State {
     clicks: VecDeque<NewClick>,
     clicks_since: Option<Instant>,
     refusals: Vec<Refusal>,
+    /// How many reports and clicks a writer has taken and not put back or ended.
+    writing: (usize, usize),
     is_writing: bool,
     is_closed: bool,
 }
@@ -160,8 +162,14 @@ impl Queue {
             {
                 let mut state = self.lock();
                 state.is_writing = false;
+                state.writing = (0, 0);
                 if let Some(group) = state.take() {
                     state.is_writing = true;
+                    state.writing = match &group {
+                        Group::Reports(jobs) => (jobs.len(), 0),
+                        Group::Clicks(clicks) => (0, clicks.len()),
+                        Group::Refusals(_) => (0, 0),
+                    };
                     return Some(group);
                 }
                 self.emptied.notify_waiters();
@@ -176,6 +184,7 @@ impl Queue {
     /// Puts clicks back that could not be written; they go first again.
     pub(super) fn put_back(&self, clicks: Vec<NewClick>) {
         let mut state = self.lock();
+        state.writing = (0, 0);
         let room = MOST_CLICKS.saturating_sub(state.clicks.len());
         let kept = clicks.len().min(room);
         let dropped = clicks.len() - kept;
@@ -211,8 +220,14 @@ impl Queue {
             }
         };
         let _ = timeout(within, empty).await;
+        self.waiting()
+    }
+
+    /// How many reports and clicks wait, with those that are being written.
+    pub(super) fn waiting(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.reports.len(), state.clicks.len())
+        let (reports, clicks) = state.writing;
+        (state.reports.len() + reports, state.clicks.len() + clicks)
     }
 
     fn is_empty(&self) -> bool {
@@ -261,6 +276,11 @@ impl State {
         }
         (!group.is_empty()).then_some(Group::Reports(group))
     }
+}
+
+/// What is to be written, as long as it is not begun.
+pub(super) fn events(jobs: &[Job]) -> Vec<&Event> {
+    jobs.iter().map(|job| &job.event).collect()
 }
 
 /// Whether anybody still waits for one of the jobs.

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use refport_core::Timestamp;
 
+use super::StoreError;
 use crate::domain::DAY_MS;
 
 /// At most so many refused reports are kept.
@@ -29,4 +30,12 @@ impl Retention {
         let days = i64::from(self.0.load(Ordering::Relaxed));
         Timestamp::now().as_millis() - days * DAY_MS
     }
+}
+
+/// They are looked for again in an hour.
+pub(super) fn not_purged(error: &StoreError) {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "old refused reports were not let go"
+    );
 }

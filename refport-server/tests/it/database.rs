@@ -2,7 +2,10 @@
 
 use std::{
     env,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread,
 };
 
@@ -100,6 +103,24 @@ impl Database {
                 });
             }
         }
+    }
+
+    /// Runs statements on a connection that stays open until what is returned is dropped.
+    pub(crate) fn hold(&self, sql: &str) -> SyncSender<()> {
+        let (hold, released) = sync_channel::<()>(0);
+        let (held, begun) = sync_channel(0);
+        let (url, sql) = (self.url(), sql.to_owned());
+        thread::spawn(move || {
+            on_postgres(&url, move |db| {
+                Box::pin(async move {
+                    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await.unwrap();
+                    held.send(()).unwrap();
+                    let _ = released.recv();
+                })
+            });
+        });
+        begun.recv().unwrap();
+        hold
     }
 
     /// A query's rows as JSON objects.

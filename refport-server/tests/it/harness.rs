@@ -9,6 +9,7 @@ use axum::{
     },
 };
 use http_body_util::BodyExt;
+use refport_core::Timestamp;
 use refport_server::{Config, NewPartner, Store, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -72,6 +73,10 @@ impl Harness {
     }
 
     pub(crate) fn restarted_at(self, public_url: &str) -> Self {
+        self.restarted_with(Config::new(public_url))
+    }
+
+    pub(crate) fn restarted_with(self, config: Config) -> Self {
         let Self {
             database,
             store,
@@ -80,13 +85,31 @@ impl Harness {
         } = self;
         drop((store, app));
         let store = Store::open(&database.url()).unwrap();
-        let app = router(store.clone(), Config::new(public_url));
+        let app = router(store.clone(), config);
         Self {
             database,
             store,
             app,
             key,
         }
+    }
+
+    /// How long a test waits for what is written behind it.
+    #[expect(clippy::unused_self, reason = "it is asked of the server")]
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    #[expect(clippy::unused_self, reason = "it is the server's clock")]
+    pub(crate) fn now_ms(&self) -> i64 {
+        Timestamp::now().as_millis()
+    }
+
+    /// So many seconds ago, as a body says it.
+    pub(crate) fn now_less(&self, seconds: i64) -> String {
+        Timestamp::from_millis(self.now_ms() - seconds * 1000)
+            .unwrap()
+            .to_string()
     }
 
     pub(crate) fn count(&self, table: &str) -> i64 {

@@ -6,11 +6,14 @@ mod cli;
 mod database;
 mod dialects;
 mod errors;
+mod explain;
 mod harness;
 mod idempotency;
 mod link;
 mod portal;
+mod reports;
 mod rewards;
+mod trouble;
 
 use database::On;
 
@@ -35,6 +38,33 @@ macro_rules! on_both {
 }
 
 on_both! {
+    trouble::a_lock_that_is_held_counts_no_sale_twice,
+    trouble::whose_caller_is_gone_is_not_begun,
+    trouble::a_click_handed_out_before_a_kill_earns,
+    trouble::an_orderly_stop_writes_what_waits,
+    trouble::an_orderly_stop_says_what_is_left,
+    trouble::a_log_that_nobody_reads_holds_up_no_sale,
+    trouble::odd_paths_and_bodies_are_answered,
+    explain::what_was_earned_is_told_step_by_step,
+    explain::each_way_to_pay_nothing_is_named_in_both_dialects,
+    explain::what_time_and_rewards_decide_is_named,
+    explain::the_first_click_that_stays_is_told_of_the_one_that_was_named,
+    explain::a_click_that_nothing_names_is_told_of,
+    explain::a_question_is_one_question,
+    explain::refused_reports_are_kept_for_so_long,
+    reports::spellings_of_one_invoice_and_customer_are_one,
+    reports::control_characters_are_refused_by_name,
+    reports::an_invoice_of_another_customer_is_a_conflict_in_both_dialects,
+    reports::another_amount_is_flagged_on_the_row,
+    reports::an_idempotency_key_stands_for_an_invoice,
+    reports::what_is_told_late_is_judged_by_when_it_happened,
+    reports::times_that_cannot_be_are_refused,
+    reports::people_who_share_a_url_are_people,
+    reports::the_letter_of_the_documents_is_a_setting,
+    reports::a_base_url_with_a_slash_is_answered,
+    reports::programs_have_their_own_currency_days_and_rewards,
+    reports::forged_foreign_and_altered_clicks_are_unknown,
+    reports::clicks_of_an_older_key_and_of_an_older_form_count,
     api::commissions_come_in_pages_newest_first,
     api::partners_come_with_their_links,
     api::a_customer_comes_with_their_events,
@@ -100,7 +130,7 @@ on_both! {
 
 /// What SQLite alone has: a file to look into, and one lock for all who write.
 mod sqlite_alone {
-    use crate::{On, link, portal};
+    use crate::{On, link, portal, trouble};
 
     #[tokio::test]
     async fn neither_tokens_nor_keys_are_in_the_database() {
@@ -110,5 +140,15 @@ mod sqlite_alone {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_busy_database_does_not_hold_the_visitor_and_loses_no_click() {
         link::a_busy_database_does_not_hold_the_visitor_and_loses_no_click(On::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_the_page_shows_does_not_wait_for_a_writer() {
+        trouble::what_the_page_shows_does_not_wait_for_a_writer(On::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_full_disk_fails_clearly_and_ends() {
+        trouble::a_full_disk_fails_clearly_and_ends(On::Sqlite).await;
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 /// found too: a commit whose answer was lost has perhaps written them.
 pub(super) async fn load(
     db: &mut PgConnection,
-    events: &[Event],
+    events: &[&Event],
     repeats_ids: bool,
 ) -> Result<Facts> {
     let mut facts = Facts::default();
@@ -40,7 +40,7 @@ pub(super) async fn load(
     Ok(facts)
 }
 
-async fn load_recorded(db: &mut PgConnection, facts: &mut Facts, events: &[Event]) -> Result<()> {
+async fn load_recorded(db: &mut PgConnection, facts: &mut Facts, events: &[&Event]) -> Result<()> {
     let keyed = || {
         events
             .iter()
@@ -69,7 +69,7 @@ async fn load_recorded(db: &mut PgConnection, facts: &mut Facts, events: &[Event
 async fn load_recorded_by_id(
     db: &mut PgConnection,
     facts: &mut Facts,
-    events: &[Event],
+    events: &[&Event],
 ) -> Result<()> {
     let ids: Vec<&str> = events
         .iter()
@@ -85,7 +85,7 @@ async fn load_recorded_by_id(
     Ok(())
 }
 
-async fn load_clicks(db: &mut PgConnection, events: &[Event]) -> Result<Vec<Click>> {
+async fn load_clicks(db: &mut PgConnection, events: &[&Event]) -> Result<Vec<Click>> {
     let ids: BTreeSet<&str> = events
         .iter()
         .filter_map(|event| Some(&*event.report().click.as_ref()?.id))
@@ -117,7 +117,7 @@ const CUSTOMERS: &str = "
           UNION SELECT id FROM customer WHERE click_id = ANY($5)) found
     JOIN customer ON customer.id = found.id";
 
-async fn load_customers(db: &mut PgConnection, events: &[Event]) -> Result<Vec<KnownCustomer>> {
+async fn load_customers(db: &mut PgConnection, events: &[&Event]) -> Result<Vec<KnownCustomer>> {
     let (mut identities, mut emails, mut clicks) = (Vec::new(), Vec::new(), Vec::new());
     for event in events {
         let report = event.report();
@@ -164,7 +164,7 @@ fn read_customer(row: &PgRow) -> Result<KnownCustomer> {
 async fn load_links(
     db: &mut PgConnection,
     facts: &mut Facts,
-    events: &[Event],
+    events: &[&Event],
     clicks: &[Click],
     customers: &[KnownCustomer],
 ) -> Result<()> {

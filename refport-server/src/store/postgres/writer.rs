@@ -4,21 +4,25 @@ use std::{
 };
 
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{apply, load};
 use crate::{
-    domain::{Event, NewClick, Outcome, Refusal},
+    domain::{Event, Facts, NewClick, Outcome, Refusal},
     store::{
         Problem, RecordError, Result, StoreError,
         decided::decide_all,
         queue::{self, Group, Job, Queue},
-        retention::Retention,
+        retention::{Retention, not_purged},
     },
 };
 
 /// How often a group is tried that another server's commit made wrong. Each try loads the facts anew.
 const ATTEMPTS: u32 = 20;
+/// How long a try may take before its connection is given up.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
+/// How long tries go on.
+const GIVE_UP: Duration = Duration::from_secs(4);
 /// How long a group of clicks waits after a failure: they can wait, their IDs stand by themselves.
 const CLICK_RETRY: Duration = Duration::from_millis(500);
 /// How often old refused reports are looked for.
@@ -71,18 +75,20 @@ impl Writer {
             match self.pool.acquire().await {
                 Ok(connection) => break connection,
                 Err(_) if queue::is_awaited(&jobs) => sleep(Duration::from_millis(50)).await,
-                Err(error) => {
-                    let error = StoreError::from(error);
-                    let begun = queue::begin(jobs);
-                    let outcomes = failed(&error, begun.events.len());
-                    return begun.answer(outcomes);
-                }
+                Err(error) => return give_up(jobs, &error.into()),
             }
         };
+        // Until the facts are there nothing is begun: who gives up meanwhile takes the report back.
+        let (connection, facts) = match load_first(connection, &queue::events(&jobs)).await {
+            Ok(loaded) => loaded,
+            Err(error) => return give_up(jobs, &error),
+        };
         let begun = queue::begin(jobs);
-        let outcomes = match self.write_all(connection, &begun.events).await {
+        let outcomes = match self.write_all(connection, facts, &begun.events).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if begun.events.len() == 1 => failed(&error, 1),
+            Err(error) if begun.events.len() == 1 || error.is_busy() => {
+                failed(&error, begun.events.len())
+            }
             // One of them is at fault; the others shall not suffer for it.
             Err(_) => self.write_singly(&begun.events).await,
         };
@@ -94,8 +100,9 @@ impl Writer {
         for event in events {
             let written = async {
                 let connection = self.pool.acquire().await?;
-                self.write_all(connection, std::slice::from_ref(event))
-                    .await
+                let (connection, facts) = load_first(connection, &[event]).await?;
+                let events = std::slice::from_ref(event);
+                self.write_all(connection, facts, events).await
             };
             match written.await {
                 Ok(written) => outcomes.extend(written.into_iter().map(Ok)),
@@ -110,21 +117,33 @@ impl Writer {
     async fn write_all(
         &self,
         mut connection: PoolConnection<Postgres>,
+        facts: Facts,
         events: &[Event],
     ) -> Result<Vec<Outcome>> {
+        let started = Instant::now();
+        let mut facts = Some(facts);
         let mut perhaps_written = false;
         let mut attempt = 1;
         loop {
-            let again = match write_once(&mut connection, events, perhaps_written).await {
-                Ok(Some(outcomes)) => return Ok(outcomes),
-                Ok(None) => Again::Conflict,
-                Err(error) => again(&error).ok_or(error)?,
+            let loaded = facts.take();
+            let write = write_once(&mut connection, loaded, events, perhaps_written);
+            let again = match timeout(ANSWER_PATIENCE, write).await {
+                Ok(Ok(Some(outcomes))) => return Ok(outcomes),
+                Ok(Ok(None)) => Again::Conflict,
+                Ok(Err(error)) => again(&error).ok_or(error)?,
+                Err(_) => Again::Broken,
             };
-            if attempt == ATTEMPTS {
-                return Err(Problem::Busy.into());
+            if attempt == ATTEMPTS || started.elapsed() > GIVE_UP {
+                // Where it was perhaps written, nobody may be told that it was not.
+                return Err(if perhaps_written {
+                    Problem::Unanswered.into()
+                } else {
+                    Problem::Busy.into()
+                });
             }
             if let Again::Broken = again {
                 perhaps_written = true;
+                connection.close_on_drop();
                 drop(connection);
                 connection = self.pool.acquire().await?;
             }
@@ -177,27 +196,65 @@ impl Writer {
             let mut connection = self.pool.acquire().await?;
             apply::purge_refusals(&mut connection, self.retention.before()).await
         };
-        if !matches!(purged.await, Ok(true)) {
-            self.purged_at = Some(Instant::now());
+        match purged.await {
+            Ok(true) => {}
+            Ok(false) => self.purged_at = Some(Instant::now()),
+            Err(error) => {
+                not_purged(&error);
+                self.purged_at = Some(Instant::now());
+            }
         }
     }
 }
 
-/// `None` where the facts did not hold any more.
+/// The facts of a first try. A connection that broke while it lay in the pool is replaced.
+async fn load_first(
+    mut connection: PoolConnection<Postgres>,
+    events: &[&Event],
+) -> Result<(PoolConnection<Postgres>, Facts)> {
+    let loaded = timeout(ANSWER_PATIENCE, load::load(&mut connection, events, false)).await;
+    match loaded {
+        Ok(Ok(facts)) => Ok((connection, facts)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => {
+            connection.close_on_drop();
+            Err(Problem::Busy.into())
+        }
+    }
+}
+
+/// `None` where the facts did not hold any more. They are compared before anything is committed, so
+/// they may have been loaded before the transaction began.
 async fn write_once(
     connection: &mut PgConnection,
+    loaded: Option<Facts>,
     events: &[Event],
     perhaps_written: bool,
 ) -> Result<Option<Vec<Outcome>>> {
-    let mut transaction = sqlx::Connection::begin(connection).await?;
-    let mut facts = load::load(&mut transaction, events, perhaps_written).await?;
+    let mut facts = match loaded {
+        Some(facts) => facts,
+        None => {
+            let events: Vec<&Event> = events.iter().collect();
+            load::load(connection, &events, perhaps_written).await?
+        }
+    };
     let (rows, outcomes) = decide_all(&mut facts, events);
+    if rows.is_empty() {
+        return Ok(Some(outcomes));
+    }
+    let mut transaction = sqlx::Connection::begin(connection).await?;
     if !apply::apply(&mut transaction, &rows).await? {
         transaction.rollback().await?;
         return Ok(None);
     }
     transaction.commit().await?;
     Ok(Some(outcomes))
+}
+
+fn give_up(jobs: Vec<Job>, error: &StoreError) {
+    let begun = queue::begin(jobs);
+    let outcomes = failed(error, begun.events.len());
+    begun.answer(outcomes);
 }
 
 /// Whether the same events may be written by another try.
@@ -239,7 +296,10 @@ fn is_transient(error: &StoreError) -> bool {
     match &error.0 {
         // Class 53 is a lack of resources, 57 a server that shuts down.
         Problem::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-            code.starts_with("53") || code.starts_with("57") || code.starts_with("40")
+            code.starts_with("53")
+                || code.starts_with("57")
+                || code.starts_with("40")
+                || code == "55P03"
         }),
         Problem::Sqlx(_) => true,
         _ => false,

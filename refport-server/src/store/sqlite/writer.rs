@@ -16,7 +16,7 @@ use crate::{
         decided::decide_all,
         pool::Gate,
         queue::{self, Begun, Group, Job, Queue},
-        retention::Retention,
+        retention::{Retention, not_purged},
     },
 };
 
@@ -187,9 +187,11 @@ impl Writer {
             Ok(())
         });
         match purged {
-            Ok(_) if more => {}
-            _ => self.purged_at = Some(Instant::now()),
+            Ok(_) if more => return,
+            Ok(_) => {}
+            Err(error) => not_purged(&error),
         }
+        self.purged_at = Some(Instant::now());
     }
 }
 
@@ -233,7 +235,9 @@ fn write_all(
 ) -> Result<Vec<Outcome>> {
     let mut facts = load::load(&transaction, links, events)?;
     let (rows, outcomes) = decide_all(&mut facts, events);
-    apply::apply(&transaction, &rows)?;
+    if !rows.is_empty() {
+        apply::apply(&transaction, &rows)?;
+    }
     transaction.commit()?;
     Ok(outcomes)
 }
