@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use refport_core::Refport;
@@ -13,6 +13,8 @@ use crate::{
     runner::RefportServer,
 };
 
+/// How long clicks that wait may be written once the server has stopped.
+const CLICKS: Duration = Duration::from_secs(1);
 /// The key of the demo partner's link.
 const LINK_KEY: &str = "demo";
 
@@ -30,9 +32,13 @@ pub(crate) fn start(listener: TcpListener, data: &Path, shop: &str) -> anyhow::R
         .build()?;
 
     let stop = CancellationToken::new();
-    let router = refport_server::router(store, Config::new(&base));
+    let router = refport_server::router(store.clone(), Config::new(&base));
     let serving = refport_server::serve(listener, router, stop.clone().cancelled_owned());
-    let task = tokio::spawn(serving);
+    let task = tokio::spawn(async move {
+        let served = serving.await;
+        store.close(CLICKS).await;
+        served
+    });
     let own = OwnServer {
         running: RefportServer { task, stop },
         referral: format!("{base}/r/{LINK_KEY}"),

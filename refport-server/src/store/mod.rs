@@ -44,7 +44,7 @@ struct Inner {
     queue: Arc<Queue>,
     cache: Cache,
     retention: Arc<Retention>,
-    runtime: Option<tokio::runtime::Runtime>,
+    runtime: OwnRuntime,
 }
 
 impl Store {
@@ -84,17 +84,13 @@ impl Store {
     }
 
     fn open_at(location: Location, migrates: bool) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("refport-store")
-            .enable_all()
-            .build()?;
+        let runtime = OwnRuntime::start()?;
         let queue = Arc::new(Queue::default());
         let retention = Arc::default();
-        let handle = runtime.handle().clone();
+        let handle = runtime.get().handle().clone();
         let pool = match location {
             Location::Postgres(options) => {
-                let pool = wait_for(&runtime, postgres::open(*options, migrates))?;
+                let pool = wait_for(runtime.get(), postgres::open(*options, migrates))?;
                 let (queue, retention) = (Arc::clone(&queue), Arc::clone(&retention));
                 postgres::start_writer(pool.clone(), queue, retention, &handle);
                 Pool::Postgres(pool)
@@ -118,7 +114,7 @@ impl Store {
             queue,
             cache: Cache::default(),
             retention,
-            runtime: Some(runtime),
+            runtime,
         })))
     }
 
@@ -176,7 +172,7 @@ impl Store {
     where
         T: Send + 'static,
     {
-        let task = self.0.runtime().spawn(work);
+        let task = self.0.runtime.get().spawn(work);
         task.await
             .unwrap_or_else(|panic| Err(Problem::Panicked(panic.to_string()).into()))
     }
@@ -186,7 +182,7 @@ impl Store {
     where
         T: Send + 'static,
     {
-        wait_for(self.0.runtime(), work)
+        wait_for(self.0.runtime.get(), work)
     }
 }
 
@@ -206,17 +202,35 @@ where
     receiver.recv().unwrap_or_else(|_| panicked())
 }
 
-impl Inner {
-    fn runtime(&self) -> &tokio::runtime::Runtime {
-        self.runtime.as_ref().expect("it is taken in drop only")
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
-        // A runtime may not be waited for on a thread that runs async code.
-        if let Some(runtime) = self.runtime.take() {
+    }
+}
+
+/// Where the store's connections live.
+#[derive(Debug)]
+struct OwnRuntime(Option<tokio::runtime::Runtime>);
+
+impl OwnRuntime {
+    fn start() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("refport-store")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    const fn get(&self) -> &tokio::runtime::Runtime {
+        self.0.as_ref().expect("it is taken in drop only")
+    }
+}
+
+impl Drop for OwnRuntime {
+    /// A runtime may not be waited for on a thread that runs async code.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

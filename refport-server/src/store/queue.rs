@@ -314,3 +314,132 @@ impl Begun {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use refport_core::Currency;
+
+    use super::*;
+    use crate::domain::{Customer, FreshIds, Kind, Policy, Reason, Report, Sale};
+
+    fn click(number: usize) -> NewClick {
+        NewClick {
+            id: number.to_string(),
+            workspace_id: "ws".to_owned(),
+            link_id: "lnk".to_owned(),
+            verdict: "person",
+            address_hash: None,
+            user_agent: None,
+            referrer: None,
+            created_at: 0,
+        }
+    }
+
+    fn sale() -> Event {
+        Event::Sale(Sale {
+            report: Report {
+                workspace_id: "ws".to_owned(),
+                ids: FreshIds::new(Kind::Sale),
+                policy: Policy {
+                    unknown_click_is_forgiven: true,
+                    missing_click_is_forgiven: true,
+                },
+                click: None,
+                event_name: "Purchase".to_owned(),
+                customer: Customer::default(),
+                key: None,
+                metadata: None,
+                domain: String::new(),
+                occurred_at: 0,
+                received_at: 0,
+            },
+            amount: 1,
+            currency: Currency::USD,
+            invoice_id: None,
+            payment_processor: "custom".to_owned(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_clicks_is_counted_and_holds_up_no_sale() {
+        let queue = Arc::new(Queue::default());
+        for number in 0..MOST_CLICKS + 10 {
+            queue.click(click(number));
+        }
+        assert_eq!(queue.dropped_clicks(), 10);
+        let recorded = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.record(sale()).await }
+        });
+        while queue.waiting().0 == 0 {
+            tokio::task::yield_now().await;
+        }
+        let Some(Group::Reports(jobs)) = queue.next().await else {
+            panic!("clicks went first");
+        };
+        begin(jobs).answer(vec![Ok(Outcome::Refused(Reason::NoClick))]);
+        assert!(recorded.await.unwrap().is_ok());
+        let Some(Group::Clicks(clicks)) = queue.next().await else {
+            panic!("there are clicks");
+        };
+        assert_eq!(clicks.len(), CLICK_GROUP);
+        assert_eq!(clicks[0].id, "0", "first come, first served");
+        queue.click(click(0));
+        queue.put_back(clicks);
+        assert_eq!(
+            queue.dropped_clicks(),
+            10 + 1,
+            "one came while they were out"
+        );
+    }
+
+    #[tokio::test]
+    async fn clicks_that_waited_long_have_their_turn() {
+        let queue = Queue::default();
+        queue.click(click(1));
+        queue.lock().clicks_since = Instant::now().checked_sub(CLICK_PATIENCE * 2);
+        let (reply, _outcome) = oneshot::channel();
+        queue.lock().reports.push_back(Job {
+            event: sale(),
+            turn: Arc::default(),
+            reply,
+        });
+        assert!(matches!(queue.next().await, Some(Group::Clicks(_))));
+        assert!(matches!(queue.next().await, Some(Group::Reports(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_is_taken_back_or_waited_for_but_never_both() {
+        let queue = Arc::new(Queue::default());
+        let record = || {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.record(sale()).await })
+        };
+        let expired = record().await.unwrap();
+        assert!(matches!(expired, Err(RecordError::Busy)));
+
+        let begun = record();
+        tokio::task::yield_now().await;
+        let Some(Group::Reports(jobs)) = queue.next().await else {
+            panic!("the expired one is not begun, the other is");
+        };
+        assert_eq!(jobs.len(), 1);
+        let writing = begin(jobs);
+        tokio::time::sleep(PATIENCE * 3).await;
+        writing.answer(vec![Ok(Outcome::Refused(Reason::NoClick))]);
+        assert!(begun.await.unwrap().is_ok(), "what is begun is waited for");
+    }
+
+    #[tokio::test]
+    async fn a_closed_queue_is_emptied_and_takes_nothing() {
+        let queue = Queue::default();
+        queue.click(click(1));
+        queue.close();
+        assert!(matches!(queue.record(sale()).await, Err(RecordError::Busy)));
+        queue.click(click(2));
+        assert_eq!(queue.dropped_clicks(), 1);
+        assert!(matches!(queue.next().await, Some(Group::Clicks(_))));
+        assert!(queue.next().await.is_none());
+        assert_eq!(queue.emptied(Duration::ZERO).await, (0, 0));
+    }
+}

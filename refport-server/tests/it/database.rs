@@ -146,7 +146,7 @@ impl Database {
                 found
             }
             Self::Postgres { .. } => {
-                let sql = format!("SELECT row_to_json(t)::text FROM ({sql}) t");
+                let sql = format!("SELECT row_to_json(a_row)::text FROM ({sql}) a_row");
                 on_postgres(&self.url(), move |db| {
                     Box::pin(async move {
                         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(db).await.unwrap();

@@ -10,6 +10,7 @@ mod explain;
 mod harness;
 mod idempotency;
 mod link;
+mod migrations;
 mod portal;
 mod reports;
 mod rewards;
@@ -38,6 +39,10 @@ macro_rules! on_both {
 }
 
 on_both! {
+    migrations::another_programs_database_is_left_alone,
+    migrations::a_newer_schema_is_refused,
+    migrations::a_server_that_shall_not_migrate_says_so,
+    migrations::servers_that_start_at_once_make_the_tables_once,
     trouble::a_lock_that_is_held_counts_no_sale_twice,
     trouble::whose_caller_is_gone_is_not_begun,
     trouble::a_click_handed_out_before_a_kill_earns,
