@@ -4,6 +4,9 @@ mod api_key;
 mod config;
 mod dialect;
 mod domain;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod serve;
 mod store;

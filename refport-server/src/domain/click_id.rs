@@ -101,11 +101,21 @@ impl KeyRing {
 impl SigningKey {
     /// A new click ID for the link, clicked at `now`.
     pub(crate) fn click_id(&self, link_number: i64, now: i64) -> String {
+        self.click_id_by_chance(link_number, now, rand::random())
+    }
+
+    /// As [`click_id`](Self::click_id), by a chance that is known.
+    pub(crate) fn click_id_by_chance(
+        &self,
+        link_number: i64,
+        now: i64,
+        chance: [u8; BODY - 11],
+    ) -> String {
         let mut bytes = [0; LENGTH];
         bytes[0] = self.number;
         bytes[1..6].copy_from_slice(&link_number.to_be_bytes()[3..]);
         bytes[6..11].copy_from_slice(&(now - EPOCH_MS).to_be_bytes()[3..]);
-        bytes[11..BODY].copy_from_slice(&rand::random::<[u8; BODY - 11]>());
+        bytes[11..BODY].copy_from_slice(&chance);
         let mac = self.mac(&bytes[..BODY]);
         bytes[BODY..].copy_from_slice(&mac);
         encode(&bytes)

@@ -47,7 +47,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 /// The JSON object in a body, or what is wrong with it.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err("the body must be a JSON object".to_owned()),

@@ -2,7 +2,7 @@
 
 mod api;
 mod auth;
-mod body;
+pub(crate) mod body;
 mod embed_token;
 pub(crate) mod error;
 mod explain;
