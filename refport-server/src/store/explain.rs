@@ -140,16 +140,17 @@ async fn explain(pool: &Pool, workspace_id: &str, question: &Question) -> Result
     let mut reports = Vec::new();
     for row in find_recorded(pool, workspace_id, question).await? {
         let click = find_click(pool, workspace_id, &row.click_id).await?;
-        reports.push(row.view(click)?);
+        reports.push((made(&row.id), row.view(click)?));
     }
     for row in find_refused(pool, workspace_id, question).await? {
         let click = match &row.click_id {
             Some(click_id) => find_click(pool, workspace_id, click_id).await?,
             None => None,
         };
-        reports.push(row.view(click.as_ref())?);
+        reports.push((made(&row.id), row.view(click.as_ref())?));
     }
-    reports.sort_by_key(|report| std::cmp::Reverse(report.received_at.0.as_millis()));
+    reports.sort_by(|(a, _), (b, _)| b.cmp(a));
+    let mut reports: Vec<ReportView> = reports.into_iter().map(|(_, report)| report).collect();
     reports.truncate(usize::try_from(MOST).expect("a small number"));
     let click = match question {
         Question::Click(click_id) if reports.is_empty() => {
@@ -159,6 +160,12 @@ async fn explain(pool: &Pool, workspace_id: &str, question: &Question) -> Result
         _ => None,
     };
     Ok(Explanation { reports, click })
+}
+
+/// The part of an ID by which it sorts: when it was made.
+fn made(id: &str) -> String {
+    let (_, made) = id.split_once('_').unwrap_or(("", id));
+    made.to_owned()
 }
 
 macro_rules! recorded {
@@ -374,7 +381,7 @@ async fn find_refused(
     macro_rules! refused {
         ($column:literal) => {
             concat!(
-                "SELECT kind, reason, detail, click_id, customer_external_id, invoice_id, event_name,
+                "SELECT id, kind, reason, detail, click_id, customer_external_id, invoice_id, event_name,
                         amount, currency, occurred_at, received_at
                  FROM refusal WHERE workspace_id = $1 AND ",
                 $column,
@@ -395,6 +402,7 @@ async fn find_refused(
 
 #[derive(Debug, FromRow)]
 struct RefusedView {
+    id: String,
     kind: String,
     reason: String,
     detail: Option<String>,

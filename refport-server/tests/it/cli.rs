@@ -3,25 +3,25 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use serde_json::Value;
-use tempfile::TempDir;
+use serde_json::{Value, json};
 
-fn command(folder: &TempDir, arguments: &[&str]) -> Command {
+use crate::database::{Database, On};
+
+fn command(database: &Database, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refport-server"));
-    let database = format!("sqlite://{}", folder.path().join("refport.db").display());
     command
         .args(arguments)
-        .env("REFPORT_DATABASE", database)
+        .env("REFPORT_DATABASE", database.url())
         .env_remove("RUST_LOG");
     command
 }
 
-fn run(folder: &TempDir, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().unwrap()
+fn run(database: &Database, arguments: &[&str]) -> Output {
+    command(database, arguments).output().unwrap()
 }
 
-fn json(folder: &TempDir, arguments: &[&str]) -> Value {
-    let output = run(folder, arguments);
+fn json(database: &Database, arguments: &[&str]) -> Value {
+    let output = run(database, arguments);
     assert!(
         output.status.success(),
         "{arguments:?}: {}",
@@ -30,8 +30,8 @@ fn json(folder: &TempDir, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn error(folder: &TempDir, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
+fn error(database: &Database, arguments: &[&str]) -> String {
+    let output = run(database, arguments);
     assert!(!output.status.success(), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -59,8 +59,8 @@ impl Drop for Running {
 }
 
 /// Starts the server on a free port and waits until it listens.
-fn serve(folder: &TempDir) -> (Running, String) {
-    let mut child = command(folder, &["serve", "--listen", "127.0.0.1:0"]);
+fn serve(database: &Database) -> (Running, String) {
+    let mut child = command(database, &["serve", "--listen", "127.0.0.1:0"]);
     let mut child = child
         .env("RUST_LOG", "info")
         .stderr(Stdio::piped())
@@ -83,17 +83,16 @@ fn serve(folder: &TempDir) -> (Running, String) {
     (running, format!("http://127.0.0.1:{port}"))
 }
 
-#[tokio::test]
-async fn from_nothing_to_a_commission_by_commands() {
-    let folder = tempfile::tempdir().unwrap();
-    let setup = json(&folder, &["init", "--json"]);
+pub(crate) async fn from_nothing_to_a_commission_by_commands(on: On) {
+    let database = Database::new(on);
+    let setup = json(&database, &["init", "--json"]);
     let key = setup["apiKey"].as_str().unwrap();
     assert!(setup["programId"].as_str().unwrap().starts_with("prog_"));
-    let partner = json(&folder, &[ADA.as_slice(), &["--json"]].concat());
+    let partner = json(&database, &[ADA.as_slice(), &["--json"]].concat());
     assert_eq!(partner["linkUrl"], "http://127.0.0.1:4800/r/demo");
     assert!(partner["partnerId"].as_str().unwrap().starts_with("prt_"));
 
-    let (_server, url) = serve(&folder);
+    let (_server, url) = serve(&database);
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -111,7 +110,7 @@ async fn from_nothing_to_a_commission_by_commands() {
 
     // The command line works beside the running server.
     json(
-        &folder,
+        &database,
         &["reward", "set", "--percent", "20", "--lifetime", "--json"],
     );
     let refport = refport_core::Refport::builder(key)
@@ -126,34 +125,99 @@ async fn from_nothing_to_a_commission_by_commands() {
     let answer = refport.track.sale(sale).await.unwrap();
     assert_eq!(answer.accepted().unwrap().sale.commission_amount, Some(980));
 
-    let second = json(&folder, &["key", "add", "--json"]);
+    let second = json(&database, &["key", "add", "--json"]);
     let list = client
         .get(format!("{url}/api/commissions"))
         .bearer_auth(second["apiKey"].as_str().unwrap());
     let list: Value =
         serde_json::from_str(&list.send().await.unwrap().text().await.unwrap()).unwrap();
     assert_eq!(list["data"][0]["amount"], 980);
+
+    let why = run(
+        &database,
+        &["explain", "--customer-external-id", "user_001"],
+    );
+    let why = String::from_utf8(why.stdout).unwrap();
+    assert!(
+        why.contains("49.00 USD x 2000 / 10000, half up, = 9.80 USD"),
+        "{why}"
+    );
 }
 
-#[test]
-fn mistakes_are_explained() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(error(&folder, &ADA).contains("refport-server init"));
-    assert!(error(&folder, &["serve"]).contains("refport-server init"));
-    json(&folder, &["init", "--json"]);
-    assert!(error(&folder, &["init"]).contains("set up already"));
-    assert!(error(&folder, &["reward", "set", "--percent", "10"]).contains("--months"));
+/// As the README shows it: one server more, on another port.
+pub(crate) async fn a_second_server_knows_what_the_first_has_recorded(on: On) {
+    let database = Database::new(on);
+    let key = json(&database, &["init", "--json"])["apiKey"].to_string();
+    json(&database, &[ADA.as_slice(), &["--json"]].concat());
+    let (_first, first) = serve(&database);
+    let (_second, second) = serve(&database);
+    let none = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().redirect(none).build().unwrap();
+    let answer = client.get(format!("{first}/r/demo")).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    let (_, click) = location.split_once("refp_id=").unwrap();
+    let body =
+        json!({ "clickId": click, "customerExternalId": "u", "amount": 4900, "invoiceId": "1" });
+    let mut answers = Vec::new();
+    for server in [&second, &first, &second] {
+        let request = client
+            .post(format!("{server}/api/track/sale"))
+            .bearer_auth(key.trim_matches('"'))
+            .body(body.to_string());
+        answers.push(request.send().await.unwrap().text().await.unwrap());
+    }
+    assert!(
+        answers[0].contains(r#""commissionAmount":490"#),
+        "{}",
+        answers[0]
+    );
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+pub(crate) async fn a_program_of_ones_own_from_the_start(on: On) {
+    let database = Database::new(on);
+    let own = [
+        "--currency",
+        "eur",
+        "--other-currency",
+        "pts",
+        "--holding-days",
+        "14",
+        "--json",
+    ];
+    json(&database, &[&["init"][..], &own].concat());
+    let rows = database.query("SELECT currency, other_currencies, holding_days FROM program");
+    let want = json!({ "currency": "eur", "other_currencies": "pts", "holding_days": 14 });
+    assert_eq!(rows, [want]);
+    let europe = ["program", "add", "--name", "europe", "--json"];
+    json(&database, &europe);
+    assert!(error(&database, &europe).contains("named europe already"));
+    let elsewhere = [ADA.as_slice(), &["--program", "asia"]].concat();
+    assert!(error(&database, &elsewhere).contains("program add"));
+    json(&database, &["key", "add", "--program", "europe", "--json"]);
+    json(&database, &["key", "rotate-signing", "--json"]);
+    assert_eq!(database.query("SELECT number FROM signing_key").len(), 2);
+    json(&database, &["migrate", "--json"]);
+}
+
+pub(crate) async fn mistakes_are_explained(on: On) {
+    let database = Database::new(on);
+    assert!(error(&database, &ADA).contains("refport-server init"));
+    assert!(error(&database, &["serve"]).contains("refport-server init"));
+    json(&database, &["init", "--json"]);
+    assert!(error(&database, &["init"]).contains("set up already"));
+    assert!(error(&database, &["reward", "set", "--percent", "10"]).contains("--months"));
     assert!(
         error(
-            &folder,
+            &database,
             &["reward", "set", "--percent", "101", "--lifetime"]
         )
         .contains("at most 100")
     );
-    assert!(error(&folder, &["reward", "set", "--lifetime"]).contains("--percent"));
+    assert!(error(&database, &["reward", "set", "--lifetime"]).contains("--percent"));
     assert!(
         error(
-            &folder,
+            &database,
             &[
                 "reward",
                 "set",
@@ -166,10 +230,12 @@ fn mistakes_are_explained() {
         )
         .contains("cannot be used")
     );
-    assert!(error(&folder, &["reward", "set", "--on", "lead", "--flat", "1"]).contains("--group"));
+    assert!(
+        error(&database, &["reward", "set", "--on", "lead", "--flat", "1"]).contains("--group")
+    );
     assert!(
         error(
-            &folder,
+            &database,
             &[
                 "reward",
                 "set",
@@ -183,22 +249,24 @@ fn mistakes_are_explained() {
         .contains("group add")
     );
     let anywhere = ["serve", "--listen", "0.0.0.0:0"];
-    assert!(error(&folder, &anywhere).contains("--public-url"));
+    assert!(error(&database, &anywhere).contains("--public-url"));
     let nonsense = ["serve", "--public-url", "not a url"];
-    assert!(error(&folder, &nonsense).contains("https://go.example.com"));
+    assert!(error(&database, &nonsense).contains("https://go.example.com"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    assert!(error(&folder, &["serve", "--listen", &address]).contains("--listen"));
+    assert!(error(&database, &["serve", "--listen", &address]).contains("--listen"));
 }
 
-#[test]
-fn groups_and_rewards_are_set_by_commands() {
-    let folder = tempfile::tempdir().unwrap();
-    json(&folder, &["init", "--json"]);
-    let group = json(&folder, &["group", "add", "--name", "gold", "--json"]);
+pub(crate) async fn groups_and_rewards_are_set_by_commands(on: On) {
+    let database = Database::new(on);
+    json(&database, &["init", "--json"]);
+    let group = json(&database, &["group", "add", "--name", "gold", "--json"]);
     assert!(group["groupId"].as_str().unwrap().starts_with("grp_"));
     let reward = |arguments: &[&str]| {
-        json(&folder, &[&["reward", "set", "--json"], arguments].concat())["reward"]
+        json(
+            &database,
+            &[&["reward", "set", "--json"], arguments].concat(),
+        )["reward"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -213,23 +281,26 @@ fn groups_and_rewards_are_set_by_commands() {
     );
     let lead = reward(&["--group", "gold", "--on", "lead", "--flat", "100"]);
     assert_eq!(lead, "100 (smallest unit) for the first lead of a customer");
-    let text = String::from_utf8(run(&folder, &["key", "add"]).stdout).unwrap();
+    let text = String::from_utf8(run(&database, &["key", "add"]).stdout).unwrap();
     assert!(text.starts_with("apiKey: rk_"), "{text}");
 }
 
-#[test]
-fn every_command_has_help() {
-    let folder = tempfile::tempdir().unwrap();
+pub(crate) async fn every_command_has_help(on: On) {
+    let database = Database::new(on);
     for command in [
         &[][..],
         &["init"],
         &["serve"],
+        &["migrate"],
+        &["explain"],
+        &["program", "add"],
+        &["key", "rotate-signing"],
         &["partner", "add"],
         &["group", "add"],
         &["reward", "set"],
         &["key", "add"],
     ] {
-        let output = run(&folder, &[command, &["--help"]].concat());
+        let output = run(&database, &[command, &["--help"]].concat());
         assert!(output.status.success(), "{command:?}");
         assert!(
             String::from_utf8_lossy(&output.stdout).contains("Usage:"),
@@ -239,17 +310,15 @@ fn every_command_has_help() {
 }
 
 /// A client that never sends the body it announced must not keep the server from stopping.
-#[cfg(unix)]
-#[test]
-fn it_stops_with_a_stalled_client() {
+pub(crate) async fn it_stops_with_a_stalled_client(on: On) {
     use std::io::Write;
 
-    let folder = tempfile::tempdir().unwrap();
-    let key = json(&folder, &["init", "--json"])["apiKey"]
+    let database = Database::new(on);
+    let key = json(&database, &["init", "--json"])["apiKey"]
         .as_str()
         .unwrap()
         .to_owned();
-    let (mut server, url) = serve(&folder);
+    let (mut server, url) = serve(&database);
     let mut stalled = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
     write!(
         stalled,

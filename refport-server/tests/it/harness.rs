@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -18,7 +18,7 @@ use crate::database::{Database, On};
 
 /// A server on a fresh database: partner Ada with the link `/r/demo`, 10 % for 12 months.
 pub(crate) struct Harness {
-    pub(crate) database: Database,
+    pub(crate) database: Arc<Database>,
     pub(crate) store: Store,
     pub(crate) app: Router,
     pub(crate) key: String,
@@ -51,7 +51,7 @@ impl Harness {
     }
 
     pub(crate) fn with(on: On, config: Config) -> Self {
-        let database = Database::new(on);
+        let database = Arc::new(Database::new(on));
         let store = Store::open(&database.url()).unwrap();
         let key = store.init().unwrap().api_key;
         let ada = NewPartner::new("ada@example.com", "Ada").key("demo");
@@ -91,6 +91,17 @@ impl Harness {
             store,
             app,
             key,
+        }
+    }
+
+    /// Another server on the same database.
+    pub(crate) fn beside(&self, config: Config) -> Self {
+        let store = Store::open(&self.database.url()).unwrap();
+        Self {
+            database: Arc::clone(&self.database),
+            app: router(store.clone(), config),
+            store,
+            key: self.key.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ mod migrations;
 mod portal;
 mod reports;
 mod rewards;
+mod servers;
 mod trouble;
 
 use database::On;
@@ -39,6 +40,15 @@ macro_rules! on_both {
 }
 
 on_both! {
+    servers::another_servers_new_key_is_looked_up,
+    servers::rules_hold_whichever_server_is_asked,
+    cli::from_nothing_to_a_commission_by_commands,
+    cli::a_second_server_knows_what_the_first_has_recorded,
+    cli::a_program_of_ones_own_from_the_start,
+    cli::mistakes_are_explained,
+    cli::groups_and_rewards_are_set_by_commands,
+    cli::every_command_has_help,
+    cli::it_stops_with_a_stalled_client,
     migrations::another_programs_database_is_left_alone,
     migrations::a_newer_schema_is_refused,
     migrations::a_server_that_shall_not_migrate_says_so,

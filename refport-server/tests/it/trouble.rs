@@ -25,7 +25,7 @@ enum Locked {
 
 impl Locked {
     fn on(server: &Harness) -> Self {
-        match &server.database {
+        match &*server.database {
             crate::database::Database::Sqlite(_) => {
                 let other = server.database.sqlite();
                 other.execute_batch("BEGIN IMMEDIATE").unwrap();
