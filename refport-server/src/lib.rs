@@ -25,4 +25,5 @@ pub use self::{
 // Of the binary.
 use anyhow as _;
 use clap as _;
+use tracing_appender as _;
 use tracing_subscriber as _;

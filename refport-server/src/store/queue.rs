@@ -27,6 +27,8 @@ const GROUP: usize = 256;
 const CLICK_GROUP: usize = 1024;
 /// How long clicks may wait behind reports before a group of theirs is written all the same.
 const CLICK_PATIENCE: Duration = Duration::from_secs(1);
+/// How often the log tells of clicks that were dropped.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long a report may wait until its writing begins: well under a client's attempt of 10 s.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -37,6 +39,8 @@ pub(super) struct Queue {
     arrived: Notify,
     emptied: Notify,
     dropped_clicks: AtomicU64,
+    /// How many of them the log has told of, and when.
+    told_of: Mutex<(u64, Option<Instant>)>,
 }
 
 #[derive(Debug, Default)]
@@ -155,8 +159,23 @@ impl Queue {
         self.dropped_clicks.load(Ordering::Relaxed)
     }
 
+    fn tell_what_was_dropped(&self) {
+        let dropped = self.dropped_clicks();
+        let mut told = self.told_of.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, at) = *told;
+        if dropped > before && at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            *told = (dropped, Some(Instant::now()));
+            drop(told);
+            tracing::warn!(
+                clicks = dropped - before,
+                "too many clicks at once, these are not counted; sales that name them are right all the same"
+            );
+        }
+    }
+
     /// What is to be written next; `None` once the queue is closed and empty.
     pub(super) async fn next(&self) -> Option<Group> {
+        self.tell_what_was_dropped();
         loop {
             let arrived = self.arrived.notified();
             {
