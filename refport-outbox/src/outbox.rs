@@ -149,14 +149,16 @@ impl Outbox {
     }
 
     /// Ends the pause of a destination, as after a wrong API key: its workers try with one event
-    /// when they look next. Workers that are restarted do so by themselves. An event that was tried meanwhile
-    /// waits for its own time still, 5 minutes after a wrong key.
+    /// when they look next. Each of its events that waits for a time of its own, as the one that was refused, is
+    /// due at once. Workers that are restarted try by themselves, and such an event waits for its time still.
     ///
     /// # Errors
     ///
     /// When the tables cannot be written.
     pub async fn resume(&self, destination: &str) -> Result<(), StoreError> {
-        self.store.backend().set_pause(destination, None).await?;
+        let (backend, now) = (self.store.backend(), self.the_clock().now());
+        backend.make_due(destination, now).await?;
+        backend.set_pause(destination, None).await?;
         self.wake();
         Ok(())
     }

@@ -113,6 +113,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
         pause: Option<&'a PausedDestination>,
     ) -> Work<'a, ()>;
 
+    /// Lets each event of the destination that waits for its time be due.
+    fn make_due<'a>(&'a self, destination: &'a str, now: i64) -> Work<'a, ()>;
+
     fn pauses(&self) -> Work<'_, Vec<PausedDestination>>;
 
     fn counts(&self) -> Work<'_, Vec<Count>>;

@@ -7,7 +7,7 @@ use crate::{
     Count, Outbox, PausedDestination, State, StoreError,
     clock::{millis, timestamp},
     observe,
-    store::{Claim, Claimed, Settle, Turn, Turned},
+    store::{Backend, Claim, Claimed, Settle, Turn, Turned},
 };
 
 use super::settings::Settings;
@@ -33,6 +33,12 @@ pub(super) struct Errand {
 pub(super) enum PauseChange {
     Began(PausedDestination),
     Ended,
+    /// The destination takes events from this worker, which has paused nothing: what is said of a pause is
+    /// of another, which may be gone.
+    Refuted {
+        /// Whether only a pause whose time is over: who said the other may be there, and have another key.
+        only_over: bool,
+    },
 }
 
 /// The errand, and what came of it.
@@ -44,13 +50,16 @@ pub(super) struct Visit {
     pub(super) result: Result<Found, StoreError>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) turned: Turned,
     /// From workers whose leases are over.
     pub(super) taken_over: Vec<Claimed>,
     /// Whether somebody ended the pause.
     pub(super) resumed: bool,
+    /// Whether a pause of another worker was ended here; or why what was to be said of the pause was not,
+    /// though all else is done.
+    pub(super) refuted: Result<bool, StoreError>,
 }
 
 /// Runs the errand. It does not borrow the lane, which goes on delivering meanwhile.
@@ -82,15 +91,15 @@ async fn run(
 ) -> Result<Found, StoreError> {
     let backend = outbox.store().backend();
     let now = outbox.the_clock().now();
-    let mut found = Found::default();
-    match &errand.pause {
-        Some(PauseChange::Began(pause)) => backend.set_pause(destination, Some(pause)).await?,
-        Some(PauseChange::Ended) => backend.set_pause(destination, None).await?,
-        None if errand.looks_for_resume => {
-            let pauses = backend.pauses().await?;
-            found.resumed = pauses.iter().all(|pause| pause.destination != destination);
-        }
-        None => {}
+    let mut found = Found {
+        turned: Turned::default(),
+        taken_over: Vec::new(),
+        resumed: false,
+        refuted: Ok(false),
+    };
+    if errand.pause.is_none() && errand.looks_for_resume {
+        let pauses = backend.pauses().await?;
+        found.resumed = pauses.iter().all(|pause| pause.destination != destination);
     }
     let mut claim = Claim {
         destination,
@@ -123,6 +132,10 @@ async fn run(
         // Where this fails, what was taken over waits until its new lease is over.
         found.turned = backend.turn(&turn).await?;
     }
+    // After the marks: who sees the pause and ends it finds the events that wait because of it.
+    if let Some(change) = &errand.pause {
+        found.refuted = say(backend, destination, change, now).await;
+    }
     if errand.counts {
         let waiting = backend.counts().await?;
         let own =
@@ -134,6 +147,36 @@ async fn run(
         observe::waiting(destination, events, oldest.unwrap_or_default());
     }
     Ok(found)
+}
+
+/// Says what has changed of the pause. Answers whether that was another worker's, and is ended.
+async fn say(
+    backend: &dyn Backend,
+    destination: &str,
+    change: &PauseChange,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let only_over = match change {
+        PauseChange::Began(pause) => {
+            backend.set_pause(destination, Some(pause)).await?;
+            return Ok(false);
+        }
+        PauseChange::Ended => {
+            backend.set_pause(destination, None).await?;
+            return Ok(false);
+        }
+        PauseChange::Refuted { only_over } => *only_over,
+    };
+    // Reading takes no lock from the application, and mostly there is none.
+    let pauses = backend.pauses().await?;
+    let is_refuted = pauses.iter().any(|pause| {
+        let is_over = pause.until.as_millis() <= now;
+        pause.destination == destination && (is_over || !only_over)
+    });
+    if is_refuted {
+        backend.set_pause(destination, None).await?;
+    }
+    Ok(is_refuted)
 }
 
 /// A pause as it is kept.

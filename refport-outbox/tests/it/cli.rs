@@ -246,11 +246,12 @@ pub(crate) async fn a_paused_destination_is_shown_and_resumed(database: Database
         "{error}"
     );
 
-    let (outbox, service) = (database.outbox(), Service::refport());
+    // By the clock that the command has.
+    let (outbox, service) = (Outbox::new(database.store()), Service::refport());
     service.always(Does::Answers(401, Some("UNAUTHORIZED"), None));
     let _ = outbox.sale(sale("inv_1")).await.unwrap();
-    let mut worker = outbox.worker().deliver_to(service).build().unwrap();
-    worker.drain().await.unwrap();
+    let worker = || outbox.worker().deliver_to(service.clone()).build().unwrap();
+    worker().drain().await.unwrap();
 
     let shown = text(&database, &["status"]);
     for part in [
@@ -276,6 +277,21 @@ pub(crate) async fn a_paused_destination_is_shown_and_resumed(database: Database
     let resumed = json_of(&database, &["resume", "refport"]);
     assert_eq!(resumed, json!({ "resumed": "refport" }));
     assert_eq!(outbox.paused().await.unwrap(), []);
+    service.always(Does::Takes);
+    assert_eq!(worker().drain().await.unwrap().delivered, 1);
+
+    // The worker is restarted with the right key before anybody calls the command.
+    service.then([Does::Answers(401, Some("UNAUTHORIZED"), None)]);
+    let _ = outbox.sale(sale("inv_2")).await.unwrap();
+    worker().drain().await.unwrap();
+    let _ = outbox.sale(sale("inv_3")).await.unwrap();
+    let mut restarted = worker();
+    assert_eq!(restarted.drain().await.unwrap().delivered, 1);
+    assert!(!text(&database, &["status"]).contains("paused"));
+    text(&database, &["resume", "refport"]);
+    assert_eq!(restarted.drain().await.unwrap().delivered, 1);
+    let error = failure(&database, &["resume", "refport"]);
+    assert!(error.contains("refport is not paused"), "{error}");
 }
 
 pub(crate) async fn what_was_delivered_long_ago_is_purged_by_command(database: Database) {

@@ -73,6 +73,7 @@ on_both! {
     trouble::a_longer_wait_than_allowed_is_cut,
     trouble::a_wrong_key_pauses_loudly,
     trouble::a_pause_is_ended_by_hand,
+    trouble::a_pause_of_a_worker_that_is_gone_is_ended_by_another,
     trouble::poison_blocks_no_other,
     trouble::nobody_earns_by_it_is_delivered,
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,

@@ -202,8 +202,14 @@ pub(crate) async fn a_wrong_key_pauses_loudly(database: Database) {
     // The key is put right, and the worker restarted with it.
     service.always(Does::Takes);
     let mut restarted = build(self::worker(&outbox, &service));
+    let log = Log::default();
+    let logging = log.listen();
     let report = restarted.drain().await.unwrap();
+    drop(logging);
     assert_eq!(report.delivered, 9, "the tenth waits for its own time");
+    assert_eq!(outbox.paused().await.unwrap(), []);
+    let logged = log.text();
+    assert_eq!(logged.matches("takes events again").count(), 1, "{logged}");
     database.pass(6 * MINUTE);
     assert_eq!(restarted.drain().await.unwrap().delivered, 1);
 }
@@ -223,11 +229,55 @@ pub(crate) async fn a_pause_is_ended_by_hand(database: Database) {
         }
         // By the clock, it would be minutes.
         outbox.resume("refport").await.unwrap();
-        service.has_calls(2).await;
+        // The one that was refused, too.
+        service.has_calls(3).await;
         drop(stop);
     };
     let (report, ()) = tokio::join!(run, test);
-    assert_eq!(report.unwrap().delivered, 1);
+    assert_eq!(report.unwrap().delivered, 2);
+}
+
+pub(crate) async fn a_pause_of_a_worker_that_is_gone_is_ended_by_another(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    let mut worker = build(worker(&outbox, &service));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = worker.run(async { drop(stopped.await) });
+    let delivered = async |events| {
+        while !states(&outbox).await.contains(&(State::Delivered, events)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let test = async {
+        // When the second is marked, the visit has ended that marked the first and looked for a pause.
+        for (invoice, events) in [("inv_1", 1), ("inv_2", 2)] {
+            let _ = outbox.sale(sale(invoice)).await.unwrap();
+            delivered(events).await;
+        }
+        // As one with another key writes it that was told to stop after this one had begun.
+        let until = database.now() + 5 * MINUTE;
+        let pause = format!(
+            "INSERT INTO refport_outbox_pauses (destination, since, until, reason)
+                VALUES ('refport', {}, {until}, 'denied')",
+            database.now()
+        );
+        database.execute(&pause).await;
+        let _ = outbox.sale(sale("inv_3")).await.unwrap();
+        delivered(3).await;
+        let paused = outbox.paused().await.unwrap();
+        assert_eq!(paused.len(), 1, "it may be there still");
+        database.pass(6 * MINUTE);
+        let ended = async {
+            while !outbox.paused().await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // It looks each ten seconds.
+        let ended = tokio::time::timeout(Duration::from_secs(300), ended).await;
+        ended.expect("the time of the pause is over, and events are taken");
+        drop(stop);
+    };
+    let (report, ()) = tokio::join!(run, test);
+    assert_eq!(report.unwrap().delivered, 3);
 }
 
 pub(crate) async fn poison_blocks_no_other(database: Database) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use refport_outbox::Outbox;
+use refport_outbox::{Outbox, State};
 use serde_json::json;
 
 use crate::print::Printer;
@@ -24,7 +24,12 @@ pub(crate) async fn resume(
         .iter()
         .map(|pause| pause.destination.as_str())
         .collect();
-    if !names.contains(&destination) {
+    // Where its worker was restarted and delivers, what was refused before may wait still.
+    let counts = outbox.counts().await?;
+    let has_waiting = counts
+        .iter()
+        .any(|count| count.destination == destination && count.state == State::Waiting);
+    if !names.contains(&destination) && !has_waiting {
         let names = if names.is_empty() {
             "nothing is".to_owned()
         } else {

@@ -165,6 +165,16 @@ impl Backend for Postgres {
         })
     }
 
+    fn make_due<'a>(&'a self, destination: &'a str, now: i64) -> Work<'a, ()> {
+        const DUE: &str = "UPDATE refport_outbox_waiting SET due_at = $2
+            WHERE destination = $1 AND due_at > $2";
+        Box::pin(async move {
+            let query = sqlx::query(DUE).bind(destination).bind(now);
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+    }
+
     fn pauses(&self) -> Work<'_, Vec<PausedDestination>> {
         const PAUSES: &str = "SELECT destination, since, until, reason, status, code, message
             FROM refport_outbox_pauses ORDER BY destination";

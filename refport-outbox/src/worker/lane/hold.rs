@@ -17,13 +17,30 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(1), LONGEST_HOLD);
 impl Run<'_> {
     pub(super) fn succeeded(&mut self) {
         if self.lane.circuit.succeeded() {
-            tracing::info!(
-                destination = self.lane.name(),
-                "the destination takes events again"
-            );
-            observe::paused(self.lane.name(), false);
+            self.tell_it_flows();
             self.pause = Some(PauseChange::Ended);
+        } else if self.lane.circuit.held_until().is_none() {
+            self.has_flowed = true;
+            if !self.lane.has_flowed {
+                self.refute_pause(false);
+            }
         }
+        self.lane.has_flowed = true;
+    }
+
+    /// What a worker before this one, or one beside it, has left of a pause is ended: nobody else would, where
+    /// it is gone.
+    pub(super) fn refute_pause(&mut self, only_over: bool) {
+        self.has_flowed = false;
+        self.pause.get_or_insert(PauseChange::Refuted { only_over });
+    }
+
+    pub(super) fn tell_it_flows(&self) {
+        tracing::info!(
+            destination = self.lane.name(),
+            "the destination takes events again"
+        );
+        observe::paused(self.lane.name(), false);
     }
 
     pub(super) fn hold_failing(&mut self, failure: &Failure, asked: Option<Duration>) -> i64 {

@@ -44,6 +44,8 @@ pub(super) struct Lane {
     settings: Settings,
     circuit: Circuit,
     jitter: Jitter,
+    /// Whether the destination has taken an event.
+    has_flowed: bool,
 }
 
 impl Lane {
@@ -60,6 +62,7 @@ impl Lane {
             repeats_leads,
             circuit: Circuit::new(settings.concurrency),
             jitter: Jitter::new(settings.seed.map(|seed| seed.wrapping_add(number))),
+            has_flowed: false,
             settings: settings.clone(),
         }
     }
@@ -126,6 +129,8 @@ struct Run<'a> {
     visits_at: Instant,
     visits_failed: u32,
     pause: Option<PauseChange>,
+    /// Whether the destination has taken an event, unheld, since what others say of a pause was looked at.
+    has_flowed: bool,
     /// Whether the last look found nothing at all.
     is_dry: bool,
     failed: Option<StoreError>,
@@ -153,6 +158,7 @@ impl<'a> Run<'a> {
             visits_at: now,
             visits_failed: 0,
             pause: None,
+            has_flowed: false,
             is_dry: false,
             failed: None,
             stops_at: None,

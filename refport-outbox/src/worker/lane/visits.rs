@@ -11,7 +11,7 @@ use super::{
     },
     Run,
 };
-use crate::observe;
+use crate::{StoreError, observe};
 
 /// Marks that are worth a transaction of their own.
 const MANY: usize = 512;
@@ -48,6 +48,9 @@ impl Run<'_> {
         }
         if sweeps {
             self.sweeps_at = now + SWEEP;
+            if self.has_flowed && self.lane.circuit.held_until().is_none() {
+                self.refute_pause(true);
+            }
         }
         if counts {
             self.gauges_at = now + GAUGES;
@@ -120,17 +123,8 @@ impl Run<'_> {
         } = visit;
         let now = Instant::now();
         match result {
-            Ok(found) => self.found(&errand, found, began, now),
+            Ok(found) => self.found(errand, found, began, now),
             Err(error) => {
-                self.lane.outbox.store().backend().rest();
-                self.visits_failed = self.visits_failed.saturating_add(1);
-                let bounds = (Duration::from_millis(100), Duration::from_secs(5));
-                self.visits_at = now + self.lane.jitter.backoff(bounds, self.visits_failed);
-                tracing::warn!(
-                    destination = self.lane.name(),
-                    error = &error as &dyn std::error::Error,
-                    "the outbox's database failed, trying again"
-                );
                 let mut settles = errand.settles;
                 settles.append(&mut self.settles);
                 self.settles = settles;
@@ -142,20 +136,45 @@ impl Run<'_> {
                 if errand.sweeps {
                     self.sweeps_at = now;
                 }
-                if self.until == Until::Drained {
-                    self.failed = Some(error);
-                }
+                self.visit_failed(error, now);
             }
         }
     }
 
-    pub(super) fn found(&mut self, errand: &Errand, found: Found, began: Instant, now: Instant) {
-        self.visits_failed = 0;
+    fn visit_failed(&mut self, error: StoreError, now: Instant) {
+        self.lane.outbox.store().backend().rest();
+        self.visits_failed = self.visits_failed.saturating_add(1);
+        let bounds = (Duration::from_millis(100), Duration::from_secs(5));
+        self.visits_at = now + self.lane.jitter.backoff(bounds, self.visits_failed);
+        tracing::warn!(
+            destination = self.lane.name(),
+            error = &error as &dyn std::error::Error,
+            "the outbox's database failed, trying again"
+        );
+        if self.until == Until::Drained {
+            self.failed = Some(error);
+        }
+    }
+
+    pub(super) fn found(&mut self, errand: Errand, found: Found, began: Instant, now: Instant) {
         let Found {
             turned,
             taken_over,
             resumed,
+            refuted,
         } = found;
+        match refuted {
+            Ok(refuted) => {
+                self.visits_failed = 0;
+                if refuted {
+                    self.tell_it_flows();
+                }
+            }
+            Err(error) => {
+                self.pause = self.pause.take().or(errand.pause);
+                self.visit_failed(error, now);
+            }
+        }
         if resumed {
             self.lane.circuit.resume();
         }
