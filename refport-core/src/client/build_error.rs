@@ -36,6 +36,14 @@ pub(super) enum Problem {
          use https, or say `.allow_http(true)` where the network is your own"
     )]
     PlainHttp,
+    #[error(
+        "the base URL in {url} is plain http, which would show the API key to the network: \
+         use https, or set {allow}=1 where the network is your own (in code `.allow_http(true)`)"
+    )]
+    PlainHttpOfVariable {
+        url: &'static str,
+        allow: &'static str,
+    },
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, &'static str),
     #[cfg_attr(
@@ -66,6 +74,16 @@ pub(super) enum Problem {
     )]
     #[error("the HTTP client cannot be set up")]
     Transport(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl BuildError {
+    /// The same, where the base URL is that of the variable `url`: who set that knows of no method.
+    pub(super) fn of_variable(self, url: &'static str, allow: &'static str) -> Self {
+        match self.0 {
+            Problem::PlainHttp => Self(Problem::PlainHttpOfVariable { url, allow }),
+            _ => self,
+        }
+    }
 }
 
 impl From<Problem> for BuildError {

@@ -58,6 +58,8 @@ use crate::destination::Patience;
 pub struct ClientBuilder<C> {
     api_key: SecretString,
     base_url: String,
+    /// Whether the environment has said it.
+    is_url_of_variable: bool,
     allow_http: bool,
     settings: Settings,
     transport: Option<(Transport, Place)>,
@@ -100,6 +102,7 @@ impl<C: Client> ClientBuilder<C> {
         Self {
             api_key: api_key.into(),
             base_url: C::DEFAULT_BASE_URL.to_owned(),
+            is_url_of_variable: false,
             allow_http: false,
             settings: Settings::default(),
             transport: None,
@@ -124,7 +127,10 @@ impl<C: Client> ClientBuilder<C> {
             Ok(url) if url.trim().is_empty() => {
                 return Err(Problem::BlankVariable(C::URL_VARIABLE).into());
             }
-            Ok(url) => builder.base_url(url),
+            Ok(url) => Self {
+                is_url_of_variable: true,
+                ..builder.base_url(url)
+            },
             Err(env::VarError::NotPresent) => builder,
             Err(env::VarError::NotUnicode(_)) => return Err(Problem::BaseUrl("is not text").into()),
         })
@@ -157,6 +163,7 @@ impl<C: Client> ClientBuilder<C> {
     /// Where the service lives, with or without a path and a trailing slash.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
+        self.is_url_of_variable = false;
         self
     }
 
@@ -305,7 +312,11 @@ impl<C: Client> ClientBuilder<C> {
     /// cannot be set up.
     pub fn build(self) -> Result<C, BuildError> {
         let api_key = ApiKey::new(self.api_key)?;
-        let base = BaseUrl::parse(&self.base_url, self.allow_http)?;
+        let base = BaseUrl::parse(&self.base_url, self.allow_http);
+        let base = base.map_err(|error| match self.is_url_of_variable {
+            true => error.of_variable(C::URL_VARIABLE, C::HTTP_VARIABLE),
+            false => error,
+        })?;
         let settings = self.settings;
         if settings.max_attempts == 0 {
             return Err(Problem::TooSmall("max_attempts", "1").into());

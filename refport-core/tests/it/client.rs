@@ -369,6 +369,12 @@ fn from_env_reads_the_key_and_the_address() {
     assert!(
         run(Some(KEY), Some("ftp://x")).contains("error: the base URL is neither http nor https")
     );
+    let plain = run(Some(KEY), Some("http://refport.internal"));
+    assert!(
+        plain.contains("error: the base URL in REFPORT_BASE_URL is plain http")
+            && plain.contains("set REFPORT_ALLOW_HTTP=1 where"),
+        "{plain}"
+    );
     assert!(
         run(Some(KEY), Some("http://127.0.0.1:4800/"))
             .contains("http://127.0.0.1:4800/api/track/sale")

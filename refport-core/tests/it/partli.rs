@@ -277,7 +277,12 @@ fn from_env_reads_partlis_variables() {
     let key = ("PARTLI_API_KEY", "pk_live_secret");
     let http = ("PARTLI_BASE_URL", "http://partli.internal");
     assert!(run(&[]).contains("error: PARTLI_API_KEY is not set"));
-    assert!(run(&[key, http]).contains("error: the base URL is plain http"));
+    let plain = run(&[key, http]);
+    assert!(
+        plain.contains("error: the base URL in PARTLI_BASE_URL is plain http")
+            && plain.contains("PARTLI_ALLOW_HTTP=1"),
+        "{plain}"
+    );
     let allowed = run(&[key, http, ("PARTLI_ALLOW_HTTP", "1")]);
     assert!(
         allowed.contains("http://partli.internal/api/track/sale"),
