@@ -67,6 +67,6 @@ pub use crate::{
         BoxError, BuildError, Client, ClientBuilder, EmbedTokens, Partli, PartliBuilder,
         PartliTrack, Refport, RefportBuilder, RefportTrack, Transport,
     },
-    error::{ApiError, DecodeError, Error, ErrorKind, QueueError, TransportError},
+    error::{ApiError, DecodeError, Error, ErrorKind, NotSetUpError, QueueError, TransportError},
     track::Track,
 };

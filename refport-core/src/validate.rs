@@ -6,6 +6,8 @@
 pub struct InvalidRequest {
     field: &'static str,
     problem: String,
+    #[cfg(feature = "client")]
+    pub(crate) invoice: crate::error::Invoice,
 }
 
 impl InvalidRequest {
@@ -15,6 +17,8 @@ impl InvalidRequest {
         Self {
             field,
             problem: problem.into(),
+            #[cfg(feature = "client")]
+            invoice: None,
         }
     }
 

@@ -204,7 +204,7 @@ enum Problem {
     #[error("what the outbox's tables hold makes no sense")]
     Json(#[source] serde_json::Error),
     #[cfg(feature = "sqlite")]
-    #[error("the event's transaction, which it shares with others, failed")]
+    #[error("{}", of_shared(.0))]
     Shared(#[source] std::sync::Arc<StoreError>),
 }
 
@@ -227,18 +227,35 @@ impl StoreError {
     /// Whether the outbox's tables are not there: [`Outbox::migrate`](crate::Outbox::migrate) makes
     /// them.
     #[must_use]
-    pub const fn is_not_migrated(&self) -> bool {
-        matches!(&self.0, Problem::NotMigrated(_))
+    pub fn is_not_migrated(&self) -> bool {
+        match &self.0 {
+            Problem::NotMigrated(_) => true,
+            #[cfg(feature = "sqlite")]
+            Problem::Shared(error) => error.is_not_migrated(),
+            _ => false,
+        }
     }
 
     /// Whether waiting does not help: the tables are missing, or of another version.
-    pub(crate) const fn is_for_good(&self) -> bool {
+    pub(crate) fn is_for_good(&self) -> bool {
         match &self.0 {
             Problem::NotMigrated(_) | Problem::Newer(_) => true,
             #[cfg(feature = "sqlite")]
             Problem::OldSqlite(_) | Problem::Encoding(_) => true,
+            #[cfg(feature = "sqlite")]
+            Problem::Shared(error) => error.is_for_good(),
             _ => false,
         }
+    }
+}
+
+/// What is to be done stands in the text itself, which is all that many a log shows.
+#[cfg(feature = "sqlite")]
+fn of_shared(error: &StoreError) -> String {
+    if error.is_for_good() {
+        error.to_string()
+    } else {
+        "the event's transaction, which it shares with others, failed".to_owned()
     }
 }
 

@@ -54,6 +54,16 @@ pub(super) enum Unsent {
     Nothing(NothingToReport),
 }
 
+impl Unsent {
+    /// The same, of the sale with this invoice ID.
+    pub(super) fn of_invoice(mut self, id: Option<&str>) -> Self {
+        if let Self::Invalid(refused) = &mut self {
+            refused.invoice = id.map(Box::from);
+        }
+        self
+    }
+}
+
 impl From<InvalidRequest> for Unsent {
     fn from(refused: InvalidRequest) -> Self {
         Self::Invalid(refused)

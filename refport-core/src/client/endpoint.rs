@@ -14,16 +14,16 @@ use super::{
     answer,
     attempt::Attempt,
     call::{Call, Unsent},
-    observe::{ErrorHook, Observed},
+    observe::{ErrorHook, Log, Observed},
     pause::{Asked, Pause},
-    place::{Place, Running},
+    place::{Caller, Place, Running},
     retry::{RetryPolicy, later},
     settings::Settings,
     transport::Transport,
 };
 use crate::{
     destination::Patience,
-    error::{Error, TransportError},
+    error::{Error, NotSetUpError, TransportError},
     track::{NothingToReport, Outcome},
 };
 
@@ -97,7 +97,7 @@ impl Endpoint {
                 Ok(_) if endpoint.drops_reports() => {
                     Ok(Outcome::NothingToReport(NothingToReport::Disabled))
                 }
-                Ok(call) => endpoint.post(call)?.end().await.map(outcome),
+                Ok(call) => endpoint.begin(call, true)?.end().await.map(outcome),
                 Err(Unsent::Invalid(refused)) => Err(Error::Invalid(refused)),
                 Err(Unsent::Nothing(why)) => Ok(Outcome::NothingToReport(why)),
             }
@@ -114,27 +114,39 @@ impl Endpoint {
     where
         A: DeserializeOwned + Send + 'static,
     {
+        self.begin(call, false)
+    }
+
+    fn begin<A>(&self, call: Call, is_report: bool) -> Result<Running<A>, Error>
+    where
+        A: DeserializeOwned + Send + 'static,
+    {
         const OFF: &str = "the client is a disabled one: make it with an API key";
-        let shared = self.shared.clone().ok_or(Error::NotSetUp(OFF))?;
+        let shared = self
+            .shared
+            .clone()
+            .ok_or(Error::NotSetUp(NotSetUpError::new(OFF)))?;
         let (place, patience, repeat) = (shared.place, self.patience, call.repeat);
         // Made here, so that the span belongs to what the caller is doing. What is awaited has no name
         // below: it would be kept a second time, under that.
-        let observed = Observed::new(call.name, shared.on_error.clone());
-        let body = call.body.clone();
+        let caller = Caller::default();
+        let log = match patience {
+            Patience::Handler if is_report => Log::Loss(call.body.clone(), caller.clone()),
+            Patience::Handler => Log::Failure,
+            _ => Log::Nothing,
+        };
+        let observed = Observed::new(call.name, log, shared.on_error.clone());
         let posting = async move {
             let answer = observed
                 .span(shared.send(call, patience, &observed.attempts))
                 .await;
             let status = answer.as_ref().ok().map(Response::status);
             let result = answer.and_then(|answer| answer::read(&answer));
-            // A background and a worker say themselves what becomes of a report.
-            if let (Err(error), Patience::Handler) = (&result, patience) {
-                observed.log(&body, error);
-            }
+            let result = result.map_err(|error| error.of_invoice(observed.invoice().as_deref()));
             observed.end(status, result.as_ref().err());
             result
         };
-        place.begin(repeat, posting)
+        place.begin(caller, repeat, posting)
     }
 }
 

@@ -8,9 +8,11 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use http::StatusCode;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
+use super::place::Caller;
 use crate::error::{Error, ErrorKind, TransportError};
 
 /// Called with each call's error, after the last attempt.
@@ -23,14 +25,25 @@ pub(super) struct Observed {
     pub(super) attempts: AtomicU32,
     hook: Option<ErrorHook>,
     is_told: bool,
-    #[cfg(feature = "metrics")]
     call: &'static str,
+    log: Log,
     #[cfg(feature = "metrics")]
     start: std::time::Instant,
 }
 
+/// What the log says of a call that has failed.
+pub(super) enum Log {
+    /// Nothing: a background and a worker say themselves what becomes of a report.
+    Nothing,
+    /// That it did: the caller has the error.
+    Failure,
+    /// Which report it was, as it is sent, so that it can be made again by hand; loudly where the caller is gone,
+    /// as nobody else has the error.
+    Loss(Bytes, Caller),
+}
+
 impl Observed {
-    pub(super) fn new(call: &'static str, hook: Option<ErrorHook>) -> Self {
+    pub(super) fn new(call: &'static str, log: Log, hook: Option<ErrorHook>) -> Self {
         Self {
             span: info_span!(
                 "refport",
@@ -43,8 +56,8 @@ impl Observed {
             attempts: AtomicU32::new(0),
             hook,
             is_told: false,
-            #[cfg(feature = "metrics")]
             call,
+            log,
             #[cfg(feature = "metrics")]
             start: std::time::Instant::now(),
         }
@@ -59,17 +72,36 @@ impl Observed {
         self.tell(status, error, error.map_or("accepted", outcome_of));
     }
 
-    /// Says in the log which report has failed, so that it can be made again by hand: whoever waited for it
-    /// may be gone.
-    pub(super) fn log(&self, report: &[u8], error: &Error) {
+    /// The caller's own ID of the sale.
+    pub(super) fn invoice(&self) -> Option<String> {
+        match &self.log {
+            Log::Loss(report, _) => invoice_of(self.call, report),
+            Log::Nothing | Log::Failure => None,
+        }
+    }
+
+    fn log(&self, error: &Error) {
         let _in_span = self.span.enter();
-        let invoice = invoice_of(report);
         let error = error as &dyn std::error::Error;
-        tracing::info!(error, invoice, "not taken");
+        match &self.log {
+            Log::Nothing => {}
+            Log::Failure => tracing::info!(error, "not taken"),
+            Log::Loss(_, caller) if caller.is_gone() => {
+                tracing::warn!(
+                    error,
+                    invoice = self.invoice(),
+                    "not taken, and nobody waits for it"
+                );
+            }
+            Log::Loss(..) => tracing::info!(error, invoice = self.invoice(), "not taken"),
+        }
     }
 
     fn tell(&mut self, status: Option<StatusCode>, error: Option<&Error>, outcome: &'static str) {
         self.is_told = true;
+        if let Some(error) = error {
+            self.log(error);
+        }
         let attempts = self.attempts.load(Ordering::Relaxed);
         self.span.record("attempts", attempts);
         self.span.record("outcome", outcome);
@@ -110,8 +142,11 @@ impl Drop for Observed {
     }
 }
 
-/// Your own ID of the sale, by Refport's name or by Partli's.
-fn invoice_of(report: &[u8]) -> Option<String> {
+/// Your own ID of the sale, by Refport's name or by Partli's. A lead's may tell of the customer.
+fn invoice_of(call: &str, report: &[u8]) -> Option<String> {
+    if !call.ends_with("track.sale") {
+        return None;
+    }
     let report: serde_json::Value = serde_json::from_slice(report).ok()?;
     let id = report
         .get("invoiceId")

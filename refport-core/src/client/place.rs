@@ -2,8 +2,11 @@
 
 use std::{
     io,
-    pin::Pin,
-    sync::{Mutex, PoisonError},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -27,8 +30,33 @@ pub(super) enum Place {
     Callers,
 }
 
+/// Who waits for a call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller(Arc<AtomicBool>);
+
+impl Caller {
+    /// Whether nobody waits any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The caller's end of it.
+struct Waiting(Caller);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A call on its way.
-pub(super) enum Running<T> {
+pub(super) struct Running<T> {
+    way: Way<T>,
+    waiting: Waiting,
+}
+
+enum Way<T> {
     Task(JoinHandle<Result<T, Error>>),
     /// On another executor than tokio's, on which nothing can be spawned.
     Here(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>),
@@ -40,13 +68,14 @@ impl Place {
     /// One that is not to be repeated looks at the connections first.
     pub(super) fn begin<T: Send + 'static>(
         self,
+        caller: Caller,
         repeat: Repeat,
         call: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Running<T>, Error> {
-        Ok(match self {
+        let way = match self {
             Self::Own => {
                 let runtime = own_runtime().map_err(no_thread)?;
-                Running::Task(match repeat {
+                Way::Task(match repeat {
                     Repeat::Always => runtime.spawn(call),
                     Repeat::IfUnseen => runtime.spawn(async {
                         notice_closed_connections().await;
@@ -55,16 +84,28 @@ impl Place {
                 })
             }
             Self::Callers => match Handle::try_current() {
-                Ok(runtime) => Running::Task(runtime.spawn(call)),
-                Err(_) => Running::Here(Box::pin(call)),
+                Ok(runtime) => Way::Task(runtime.spawn(call)),
+                Err(_) => Way::Here(Box::pin(call)),
             },
-        })
+        };
+        let waiting = Waiting(caller);
+        Ok(Running { way, waiting })
     }
 }
 
 impl<T> Running<T> {
     /// Waits for its end.
     pub(super) async fn end(self) -> Result<T, Error> {
+        let Self { way, waiting } = self;
+        let end = pin!(way.end());
+        // Dropped first, where the caller is: a call that ends with it then knows.
+        let _waiting = waiting;
+        end.await
+    }
+}
+
+impl<T> Way<T> {
+    async fn end(self) -> Result<T, Error> {
         match self {
             Self::Task(task) => task.await.unwrap_or_else(|end| Err(cut(end))),
             Self::Here(call) => call.await,

@@ -86,7 +86,8 @@ impl RefportTrack {
     }
 
     fn sale_call(&self, sale: Sale) -> Result<Call, Unsent> {
-        sale.check()?;
+        let refused = |refused| Unsent::from(refused).of_invoice(sale.get_invoice_id());
+        sale.check().map_err(refused)?;
         if sale.is_zero() {
             return Err(Unsent::Nothing(NothingToReport::ZeroAmount));
         }

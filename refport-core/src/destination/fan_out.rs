@@ -70,10 +70,15 @@ impl FanOut {
     /// Reports a purchase to all, with the click of each from `clicks`. The outcomes are in the
     /// order in which the destinations were added.
     pub async fn report_sale(&self, sale: Sale, clicks: &ClickIds) -> Vec<Report> {
-        self.report(clicks, |to, click_id| {
+        let invoice = sale.get_invoice_id();
+        let reports = self.report(clicks, |to, click_id| {
             to.report_sale(sale.clone().click_id(click_id))
-        })
-        .await
+        });
+        let named = |report: Report| Report {
+            outcome: report.outcome.map_err(|error| error.of_invoice(invoice)),
+            ..report
+        };
+        reports.await.into_iter().map(named).collect()
     }
 
     async fn report<F>(&self, clicks: &ClickIds, call: F) -> Vec<Report>

@@ -2,6 +2,8 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use http::StatusCode;
 
+use super::Invoice;
+
 /// What sort of error the service answered: its status and code folded into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -54,6 +56,7 @@ pub struct ApiError {
     kind: ErrorKind,
     retry_after: Option<Duration>,
     request_id: Option<String>,
+    pub(super) invoice: Invoice,
 }
 
 impl ApiError {
@@ -67,6 +70,7 @@ impl ApiError {
             message,
             retry_after: None,
             request_id: None,
+            invoice: None,
         }
     }
 

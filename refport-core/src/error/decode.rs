@@ -1,5 +1,7 @@
 use http::StatusCode;
 
+use super::Invoice;
+
 /// The service accepted the request, and its answer could not be read. Says what came, without
 /// repeating it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -7,6 +9,7 @@ use http::StatusCode;
 pub struct DecodeError {
     status: StatusCode,
     problem: String,
+    pub(super) invoice: Invoice,
 }
 
 impl DecodeError {
@@ -16,6 +19,7 @@ impl DecodeError {
         Self {
             status,
             problem: problem.into(),
+            invoice: None,
         }
     }
 

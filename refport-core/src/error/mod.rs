@@ -2,6 +2,7 @@
 
 mod api;
 mod decode;
+mod not_set_up;
 mod queue;
 mod transport;
 
@@ -10,9 +11,13 @@ use crate::InvalidRequest;
 pub use self::{
     api::{ApiError, ErrorKind},
     decode::DecodeError,
+    not_set_up::NotSetUpError,
     queue::QueueError,
     transport::TransportError,
 };
+
+/// Your own ID of the sale that an error is about.
+pub(crate) type Invoice = Option<Box<str>>;
 
 /// Why a call to the service did not succeed.
 ///
@@ -40,8 +45,8 @@ pub enum Error {
     Queue(QueueError),
     /// Nothing was sent, because a [`Track`](crate::Track) has found nobody to report to: neither a client
     /// nor an outbox. The text says which line to add.
-    #[error("tracking is not set up: {0}")]
-    NotSetUp(&'static str),
+    #[error(transparent)]
+    NotSetUp(NotSetUpError),
     /// Nothing was sent: a blocking call was made on the client's own thread, in a hook, a layer or a
     /// transport, where it would wait for itself.
     #[error(
@@ -69,6 +74,40 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Transport(error) if error.is_timeout())
+    }
+
+    /// Your own ID of the sale that was not reported, by which it is found again; also where it stands in the log.
+    /// `None` of a lead, of a sale without one, and of [`Error::Blocking`].
+    #[must_use]
+    pub fn invoice_id(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(error) => error.invoice.as_deref(),
+            Self::Api(error) => error.invoice.as_deref(),
+            Self::Transport(error) => error.invoice.as_deref(),
+            Self::Decode(error) => error.invoice.as_deref(),
+            Self::Queue(error) => error.invoice.as_deref(),
+            Self::NotSetUp(error) => error.invoice.as_deref(),
+            Self::Blocking => None,
+        }
+    }
+
+    /// The same, of the sale with this [`invoice_id`](Self::invoice_id). [`Track`](crate::Track) and the clients
+    /// say it of their own; so can what reports otherwise.
+    #[must_use]
+    pub fn of_invoice(mut self, id: Option<&str>) -> Self {
+        let invoice = match &mut self {
+            Self::Invalid(error) => &mut error.invoice,
+            Self::Api(error) => &mut error.invoice,
+            Self::Transport(error) => &mut error.invoice,
+            Self::Decode(error) => &mut error.invoice,
+            Self::Queue(error) => &mut error.invoice,
+            Self::NotSetUp(error) => &mut error.invoice,
+            Self::Blocking => return self,
+        };
+        if let Some(id) = id {
+            *invoice = Some(id.into());
+        }
+        self
     }
 
     /// The service's error answer, where there was one.

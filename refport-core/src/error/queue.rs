@@ -1,5 +1,7 @@
 use std::{error::Error as StdError, fmt};
 
+use super::Invoice;
+
 /// A queue has not stored a report, so it is not delivered either: of an outbox behind a
 /// [`Track`](crate::Track), or of a queue of your own. [`reason`](Self::reason) is the queue's own error,
 /// which `Display` shows, and whose source is this one's.
@@ -12,6 +14,7 @@ use std::{error::Error as StdError, fmt};
 pub struct QueueError {
     is_retryable: bool,
     reason: Box<dyn StdError + Send + Sync>,
+    pub(super) invoice: Invoice,
 }
 
 impl QueueError {
@@ -21,6 +24,7 @@ impl QueueError {
         Self {
             is_retryable: false,
             reason: reason.into(),
+            invoice: None,
         }
     }
 
@@ -29,6 +33,7 @@ impl QueueError {
         Self {
             is_retryable: true,
             reason: reason.into(),
+            invoice: None,
         }
     }
 

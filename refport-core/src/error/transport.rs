@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 
 use http::StatusCode;
 
-use super::{DecodeError, Error};
+use super::{DecodeError, Error, Invoice};
 
 /// No answer came: the service could not be reached, broke off, or took too long.
 ///
@@ -13,6 +13,7 @@ pub struct TransportError {
     what: TransportProblem,
     timed_out: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    pub(super) invoice: Invoice,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +72,7 @@ impl TransportError {
             what,
             timed_out,
             source,
+            invoice: None,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use super::{Outcome, Reporter, Transaction};
-use crate::{Error, Lead, QueueError, Sale, destination::Reported};
+use crate::{Error, Lead, NotSetUpError, QueueError, Sale, destination::Reported};
 
 /// Reports leads and sales, to whatever it was made from: a client, the outbox of `refport-outbox`, or a
 /// [`Reporter`] of your own. It is what handlers hold, so that they stay as they are when reports come to
@@ -77,14 +77,22 @@ impl Track {
     /// When the sale is certainly wrong (nothing is sent), the service answers an error, no answer
     /// comes in time, or the answer cannot be read. With an outbox, [`Error::Queue`] when the sale
     /// has no invoice ID, contradicts one that is stored, or the database does not take it. With
-    /// nobody behind it, [`Error::NotSetUp`]. The order stands in each case:
+    /// nobody behind it, [`Error::NotSetUp`]. Each names the sale by its
+    /// [`invoice_id`](Error::invoice_id). The order stands in each case:
     /// [`OrWarn`](super::OrWarn) does what is left to do.
     pub fn sale(
         &self,
         sale: Sale,
     ) -> impl Future<Output = Result<Outcome<Reported>, Error>> + Send + use<> {
         let behind = self.0.clone();
-        async move { behind.reporter()?.sale(sale).await }
+        async move {
+            let invoice = sale.get_invoice_id().map(str::to_owned);
+            let reported = match behind.reporter() {
+                Ok(reporter) => reporter.sale(sale).await,
+                Err(nobody) => Err(nobody),
+            };
+            reported.map_err(|error| error.of_invoice(invoice.as_deref()))
+        }
     }
 
     /// Writes a purchase into the transaction of `connection`, `&mut *tx`: it is delivered if and only
@@ -97,8 +105,8 @@ impl Track {
     /// # Errors
     ///
     /// [`Error::Invalid`] where the service certainly refuses the sale, and [`Error::Queue`] where it
-    /// has no invoice ID, contradicts one that is stored, the database does not take it, or there is no
-    /// outbox. Only where the database failed is the order lost with its sale, as Postgres takes nothing
+    /// has no invoice ID, contradicts one that is stored, the database does not take it, or something else
+    /// than an outbox is there; with nobody behind it, [`Error::NotSetUp`]. Only where the database failed is the order lost with its sale, as Postgres takes nothing
     /// more in such a transaction; all else leaves it as it was:
     /// [`or_roll_back`](super::OrWarn::or_roll_back) tells the two apart.
     pub async fn sale_in<Q: Reporter, C: Transaction<Q>>(
@@ -107,8 +115,11 @@ impl Track {
         sale: Sale,
     ) -> Result<Outcome<Reported>, Error> {
         let invoice = sale.get_invoice_id().map(str::to_owned);
-        let queue = self.queue(invoice.as_deref())?;
-        connection.report(queue, sale.into()).await
+        let reported = match self.queue(invoice.as_deref()) {
+            Ok(queue) => connection.report(queue, sale.into()).await,
+            Err(none) => Err(none),
+        };
+        reported.map_err(|error| error.of_invoice(invoice.as_deref()))
     }
 
     /// Writes a sign-up into the transaction of `connection`, `&mut *tx`, as
@@ -147,9 +158,14 @@ impl Track {
         const NO_OUTBOX: &str =
             "no outbox stands behind this `Track`: make it by `Track::from(outbox)`";
         self.reporter().ok_or_else(|| {
+            let (why, error) = match &self.0 {
+                Behind::To(_) => (NO_OUTBOX, Error::Queue(QueueError::refused(NO_OUTBOX))),
+                // There may well be one, which stands where the handler does not look.
+                Behind::NotSetUp(add) => (*add, Error::NotSetUp(NotSetUpError::new(add))),
+            };
             // The order is placed without its sale, so this must not need a handler that logs.
-            tracing::error!(invoice, "a report was not stored: {NO_OUTBOX}");
-            Error::Queue(QueueError::refused(NO_OUTBOX))
+            tracing::error!(invoice, "a report was not stored: {why}");
+            error
         })
     }
 }
@@ -158,7 +174,7 @@ impl Behind {
     fn reporter(&self) -> Result<&dyn Reporter, Error> {
         match self {
             Self::To(reporter) => Ok(&**reporter),
-            Self::NotSetUp(add) => Err(Error::NotSetUp(add)),
+            Self::NotSetUp(add) => Err(Error::NotSetUp(NotSetUpError::new(add))),
         }
     }
 }
@@ -187,7 +203,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Refport, destination::Reporting};
+    use crate::{Refport, destination::Reporting, track::OrWarn};
 
     struct Queue;
 
@@ -268,24 +284,56 @@ mod tests {
     /// The order is placed all the same, so its sale must be found again.
     #[test]
     fn without_a_queue_the_log_says_which_sale_was_lost_and_of_nobody() {
+        let log = logged(async || {
+            let mut connection = Connection::default();
+            let client = Track::from(Refport::disabled());
+            let error = client.sale_in(&mut connection, sale()).await.unwrap_err();
+            assert!(matches!(&error, Error::Queue(error) if !error.is_retryable()));
+        });
+        let lost = named(&log, "ERROR");
+        assert!(lost.contains("Track::from(outbox)"), "{lost}");
+    }
+
+    /// There may well be an outbox, which stands where the handler does not look.
+    #[test]
+    fn with_nobody_behind_it_the_log_says_where_to_put_them() {
+        let nobody = Track::not_set_up("put it there");
+        let log = logged(async || {
+            let mut connection = Connection::default();
+            let stored = nobody.sale_in(&mut connection, sale()).await;
+            assert!(matches!(stored, Err(Error::NotSetUp(_))), "{stored:?}");
+            stored.or_roll_back().unwrap();
+        });
+        for level in ["ERROR", "WARN"] {
+            let lost = named(&log, level);
+            assert!(lost.contains("put it there"), "{lost}");
+            assert!(!lost.contains("Track::from(outbox)"), "{lost}");
+        }
+        let log = logged(async || {
+            nobody.sale(sale()).await.or_warn();
+        });
+        assert!(named(&log, "WARN").contains("put it there"), "{log}");
+    }
+
+    fn logged(run: impl AsyncFnOnce()) -> String {
         let log = Log::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        let error = tracing::subscriber::with_default(subscriber.finish(), || {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = subscriber.with_writer(move || writer.clone());
+        tracing::subscriber::with_default(subscriber.finish(), || {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
-            let track = Track::from(Refport::disabled());
-            let mut connection = Connection::default();
-            let stored = track.sale_in(&mut connection, sale());
-            runtime.unwrap().block_on(stored).unwrap_err()
+            runtime.unwrap().block_on(run());
         });
-        assert!(matches!(&error, Error::Queue(error) if !error.is_retryable()));
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let lost = log.lines().find(|line| line.contains("ERROR"));
-        let lost = lost.unwrap_or_else(|| panic!("{log}"));
-        assert!(
-            lost.contains("inv_001") && lost.contains("Track::from(outbox)"),
-            "{lost}"
-        );
         assert!(!log.contains("example.com"), "{log}");
+        log
+    }
+
+    /// The line of this level, which names the sale.
+    fn named<'a>(log: &'a str, level: &str) -> &'a str {
+        let line = log.lines().find(|line| line.contains(level));
+        let line = line.unwrap_or_else(|| panic!("{log}"));
+        assert!(line.contains(r#"invoice="inv_001""#), "{line}");
+        line
     }
 }

@@ -6,16 +6,18 @@ use crate::Error;
 /// What a checkout does about a report that failed, in one call.
 ///
 /// ```
-/// use refport_core::{Error, track::{OrWarn, Outcome}};
+/// use refport_core::{Error, QueueError, track::{OrWarn, Outcome}};
 ///
-/// let failed: Result<Outcome<()>, Error> = Err(Error::NotSetUp("add a client"));
-/// assert_eq!(failed.or_warn(), None); // and the log says why
+/// let full = Error::Queue(QueueError::refused("the queue is full")).of_invoice(Some("inv_001"));
+/// let failed: Result<Outcome<()>, Error> = Err(full);
+/// assert_eq!(failed.or_warn(), None); // and the log says why, and which sale
 /// ```
 pub trait OrWarn: Sized {
     /// The outcome of a report that went well.
     type Outcome;
 
-    /// The order stands: a report that failed is warned of in the log, with its cause, and is `None`.
+    /// The order stands: a report that failed is warned of in the log, with its cause and the invoice ID of
+    /// the sale, and is `None`.
     fn or_warn(self) -> Option<Self::Outcome>;
 
     /// For a report in the order's own transaction. Where the database failed there is no order either,
@@ -47,6 +49,7 @@ fn warn(error: &Error) {
     let retryable = error.is_retryable();
     tracing::warn!(
         error = error as &dyn StdError,
+        invoice = error.invoice_id(),
         retryable,
         "not reported, the order stands"
     );
@@ -79,6 +82,7 @@ mod tests {
         // A service that is away has nothing to do with the order's transaction.
         let away = crate::TransportError::timeout();
         assert_eq!(failed(Error::Transport(away)).or_roll_back().unwrap(), None);
-        assert_eq!(failed(Error::NotSetUp("add")).or_roll_back().unwrap(), None);
+        let nobody = Error::NotSetUp(crate::NotSetUpError::new("add a client"));
+        assert_eq!(failed(nobody).or_roll_back().unwrap(), None);
     }
 }

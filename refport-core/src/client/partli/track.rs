@@ -90,7 +90,8 @@ impl PartliTrack {
             return Err(Unsent::Nothing(NothingToReport::ZeroAmount));
         }
         let sale = sale.with_time_if(self.endpoint.sends_occurred_at());
-        let body = SaleBody::new(&sale)?;
+        let refused = |refused| Unsent::from(refused).of_invoice(sale.get_invoice_id());
+        let body = SaleBody::new(&sale).map_err(refused)?;
         sale.mind_the_currency();
         let name = "partli.track.sale";
         Ok(Call::new(name, &self.sale, &body, Repeat::Always))

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Response;
-use refport_core::{BoxError, Refport, RefportBuilder};
+use refport_core::{BoxError, Lead, Partli, Refport, RefportBuilder, Sale, track::OrWarn};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -21,7 +21,7 @@ use tokio::{
 use tower::service_fn;
 
 use crate::{
-    scripted::{Scripted, accepted, answer, sale, sale_once},
+    scripted::{Scripted, accepted, answer, click, sale, sale_once},
     threaded::Service,
 };
 
@@ -142,35 +142,89 @@ impl std::io::Write for Log {
     }
 }
 
-/// So that it can be made again by hand, whoever has left.
-#[test]
-fn the_log_says_which_report_was_lost_and_nothing_about_the_person() {
+/// What is logged by what a client does whose service is away.
+fn logged(run: impl AsyncFnOnce(&Refport)) -> String {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let subscriber = subscriber.with_writer(move || writer.clone());
     tracing::subscriber::with_default(subscriber.finish(), || {
         let paused = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build();
-        paused.unwrap().block_on(async {
-            let script = Scripted::new([answer(503, "")]);
-            let refport = script.client(|builder| builder);
-            leave_after(Duration::from_millis(60), refport.track.sale(sale_once())).await;
-            sleep(Duration::from_secs(3)).await;
-        });
+        let script = Scripted::new([answer(503, "")]);
+        let refport = script.client(|builder| builder);
+        paused.unwrap().block_on(run(&refport));
     });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lost = log.lines().find(|line| line.contains("not taken"));
-    let lost = lost.unwrap_or_else(|| panic!("{log}"));
-    assert!(
-        lost.contains("inv_001") && lost.contains("service answered 503"),
-        "{lost}"
-    );
     assert!(
         !log.contains("example.com") && !log.contains("_secret"),
         "{log}"
     );
+    log
+}
+
+/// The one line that warns of a loss. So that it can be made again by hand, it names the invoice.
+fn warning(log: &str) -> &str {
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+    let [warning] = warnings[..] else {
+        panic!("{log}");
+    };
+    assert!(warning.contains(r#"invoice="inv_001""#), "{warning}");
+    warning
+}
+
+#[test]
+fn the_log_says_which_report_was_lost_and_nothing_about_the_person() {
+    let log = logged(async |refport| {
+        leave_after(Duration::from_millis(60), refport.track.sale(sale_once())).await;
+        sleep(Duration::from_secs(3)).await;
+    });
+    let lost = warning(&log);
+    assert!(
+        lost.contains("nobody waits for it") && lost.contains("service answered 503"),
+        "{lost}"
+    );
+}
+
+#[test]
+fn who_waits_for_it_warns_of_it() {
+    let log = logged(async |refport| {
+        refport.track.sale(sale_once()).await.or_warn();
+    });
+    let lost = warning(&log);
+    assert!(
+        lost.contains("the order stands") && lost.contains("service answered 503"),
+        "{lost}"
+    );
+    // What is certainly refused is not even sent.
+    let refused = Sale::new(click(), "", 4900).invoice_id("inv_001");
+    let log = logged(async |refport| {
+        refport.track.sale(refused).await.or_warn();
+    });
+    assert!(warning(&log).contains("customerExternalId"), "{log}");
+}
+
+#[test]
+fn one_that_is_cut_off_without_the_buyer_is_in_the_log() {
+    let log = logged(async |refport| {
+        leave_after(Duration::from_millis(60), refport.track.sale(sale_once())).await;
+    });
+    assert!(warning(&log).contains("nobody waits for it"), "{log}");
+}
+
+/// A lead's own ID may be made of the customer's.
+#[test]
+fn the_log_names_no_customer_of_a_lead() {
+    let script = Scripted::new([answer(503, "")]);
+    let partli = Partli::builder("pk_live_test").transport(script);
+    let partli = partli.build().unwrap();
+    let log = logged(async |_| {
+        let lead = Lead::without_click("Sign Up", "ada@example.com");
+        partli.track.lead(lead).await.or_warn();
+    });
+    assert!(log.contains("service answered 503"), "{log}");
 }
 
 #[tokio::test]
