@@ -32,8 +32,9 @@ impl<R: Reporter> From<R> for Track {
     }
 }
 
-/// What to do where nobody was found.
-const ADD: &str = "add `.app_data(web::Data::new(Track::from(Refport::from_env()?)))` to the `App`";
+/// What to do where nobody was found. It may well be made already, and stand where this does not look.
+const ADD: &str = "add `.app_data(web::Data::new(Track::from(…)))` to the `App`, with a client or an outbox \
+    in it";
 
 impl FromRequest for Track {
     type Error = Infallible;

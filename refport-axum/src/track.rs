@@ -8,7 +8,7 @@ use refport_core::{Refport, track::Reporter};
 ///
 /// It is taken from `Extension(Track::from(…))`, with a client or an outbox in it, or from
 /// `Extension(refport)`. With a state of your own it is part of that, by `FromRef`, and handlers take
-/// `State<Track>`, which the compiler checks.
+/// `State<Track>`, which the compiler checks: this extractor does not look there.
 ///
 /// The extractor never fails, so that no order is refused for want of tracking: where neither is there, as
 /// on a route that was added after `.layer`, each call answers [`Error::NotSetUp`](refport_core::Error),
@@ -30,9 +30,10 @@ impl<R: Reporter> From<R> for Track {
     }
 }
 
-/// What to do where nobody was found.
-const ADD: &str =
-    "add `.layer(Extension(Track::from(Refport::from_env()?)))` to the router, after its routes";
+/// What to do where nobody was found. It may well be made already, and stand where this does not look.
+const ADD: &str = "a plain `Track` is taken from the request's extensions: add \
+    `.layer(Extension(Track::from(…)))` to the router, after its routes, with a client or an outbox in it; \
+    or, where a `Track` stands in the router's state, take `State(track): State<Track>` (by `FromRef`)";
 
 impl<S: Send + Sync> FromRequestParts<S> for Track {
     type Rejection = Infallible;

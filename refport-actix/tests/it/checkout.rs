@@ -163,6 +163,7 @@ async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_ad
         "{error:?}"
     );
     assert!(!error.is_retryable() && !error.is_acknowledged());
-    let line = ".app_data(web::Data::new(Track::from(Refport::from_env()?)))";
+    assert_eq!(error.invoice_id(), Some("inv_001"));
+    let line = ".app_data(web::Data::new(Track::from(…)))";
     assert!(error.to_string().contains(line), "{error}");
 }

@@ -201,8 +201,45 @@ async fn without_a_client_the_order_is_placed_and_the_call_says_which_line_to_ad
         "{error:?}"
     );
     assert!(!error.is_retryable() && !error.is_acknowledged());
-    let line = ".layer(Extension(Track::from(Refport::from_env()?)))";
-    assert!(error.to_string().contains(line), "{error}");
+    assert_eq!(error.invoice_id(), Some("inv_001"));
+    says_where_to_put_it(&error.to_string());
+}
+
+/// Whether what a handler takes is to be changed, or what the router has.
+fn says_where_to_put_it(error: &str) {
+    for line in [
+        ".layer(Extension(Track::from(…)))",
+        "State(track): State<Track>",
+    ] {
+        assert!(error.contains(line), "{error}");
+    }
+}
+
+/// As a handler does that was copied from where the `Track` stands in an extension.
+#[tokio::test]
+async fn a_plain_track_beside_one_in_the_state_says_where_it_looks() {
+    let handler = async |track: Track, click_id: ClickId| {
+        let sale = Sale::new(click_id, "user_001", 4900).invoice_id("inv_001");
+        track.sale(sale).await.unwrap_err().to_string()
+    };
+    let (url, sales) = service().await;
+    let app = Router::new()
+        .route("/checkout", post(handler))
+        .with_state(Shop {
+            track: Refport::builder("rk_test")
+                .base_url(url)
+                .build()
+                .unwrap()
+                .into(),
+        });
+    let request = axum::http::Request::post("/checkout").header("cookie", "refp_id=clk_1");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let answer = app.oneshot(request).await.unwrap();
+    let body = axum::body::to_bytes(answer.into_body(), 4096)
+        .await
+        .unwrap();
+    says_where_to_put_it(str::from_utf8(&body).unwrap());
+    assert!(sales.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
