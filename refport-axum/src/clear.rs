@@ -16,10 +16,13 @@ use refport_core::{capture::Capture, track::Acknowledged};
 /// ```
 /// # #[cfg(feature = "client")]
 /// # mod shop {
-/// use axum::http::StatusCode;
+/// use axum::{extract::State, http::StatusCode};
 /// use refport_axum::{ClearClickId, ClickId, OrWarn, Sale, Track};
 ///
-/// async fn checkout(click_id: Option<ClickId>, track: Track) -> (Option<ClearClickId>, StatusCode) {
+/// async fn checkout(
+///     click_id: Option<ClickId>,
+///     State(track): State<Track>,
+/// ) -> (Option<ClearClickId>, StatusCode) {
 ///     let Some(click_id) = click_id else {
 ///         return (None, StatusCode::CREATED);
 ///     };
@@ -29,7 +32,7 @@ use refport_core::{capture::Capture, track::Acknowledged};
 ///     reported.or_warn();
 ///     (Some(clear), StatusCode::CREATED)
 /// }
-/// # fn is_a_handler() -> axum::routing::MethodRouter { axum::routing::post(checkout) }
+/// # fn is_a_handler() -> axum::routing::MethodRouter<Track> { axum::routing::post(checkout) }
 /// # }
 /// ```
 ///

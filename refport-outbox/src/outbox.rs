@@ -56,6 +56,9 @@ impl Outbox {
     /// The tables' names begin with `refport_outbox_`, and so does that of their own list of
     /// migrations. Several processes may call it at once.
     ///
+    /// Where it was forgotten, each [`enqueue`](Self::enqueue) fails as with any database that is broken: an order
+    /// that is rolled back with its sale is refused then, while those without a click pass.
+    ///
     /// # Errors
     ///
     /// When the database refuses, the tables were made by a newer version, or the linked SQLite is

@@ -85,7 +85,7 @@ fn build(root: &Path, folder: &Path, programs: &[(&str, String, String)]) -> Vec
         axum = {{ version = "0.8", features = ["macros"] }}
         actix-web = {{ version = "4", default-features = false, features = ["macros"] }}
         serde = {{ version = "1", features = ["derive"] }}
-        tokio = {{ version = "1", features = ["macros", "net", "rt-multi-thread"] }}
+        tokio = {{ version = "1", features = ["macros", "net", "rt-multi-thread", "signal", "sync"] }}
         tracing = "0.1"
         tracing-subscriber = "0.3"
         [profile.dev]

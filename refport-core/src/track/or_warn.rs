@@ -21,7 +21,7 @@ pub trait OrWarn: Sized {
     fn or_warn(self) -> Option<Self::Outcome>;
 
     /// For a report in the order's own transaction. Where the database failed there is no order either,
-    /// and the error is for `?`, to roll both back. Any other failure is the report's own, which no
+    /// and the error is for `?`, to roll both back; so it is where the outbox's tables were never made. Any other failure is the report's own, which no
     /// repeat mends: the order stands without it, as with [`or_warn`](Self::or_warn).
     ///
     /// # Errors
