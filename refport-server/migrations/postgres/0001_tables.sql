@@ -149,6 +149,16 @@ CREATE INDEX IF NOT EXISTS customer_click ON customer (click_id);
 CREATE INDEX IF NOT EXISTS customer_email ON customer (workspace_id, email_key);
 CREATE INDEX IF NOT EXISTS customer_link ON customer (link_id);
 
+-- One row for each address that a new customer came with: who makes a customer by it compares the version,
+-- so that two servers which found nobody do not both make one. The address is a SHA-256. Not on SQLite,
+-- where one at a time writes.
+CREATE TABLE IF NOT EXISTS address (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    hash         BYTEA NOT NULL,
+    version      BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, hash)
+);
+
 CREATE TABLE IF NOT EXISTS event (
     id                TEXT COLLATE "C" PRIMARY KEY,
     workspace_id      TEXT COLLATE "C" NOT NULL,

@@ -39,7 +39,8 @@ pub(super) struct Queue {
     arrived: Notify,
     emptied: Notify,
     dropped_clicks: AtomicU64,
-    /// How many of them the log has told of, and when.
+    decided_anew: AtomicU64,
+    /// How many clicks the log has told of, and when.
     told_of: Mutex<(u64, Option<Instant>)>,
 }
 
@@ -159,6 +160,15 @@ impl Queue {
         self.dropped_clicks.load(Ordering::Relaxed)
     }
 
+    /// Counts a group of reports that is decided anew.
+    pub(super) fn decided_anew(&self) {
+        self.decided_anew.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn retried_conflicts(&self) -> u64 {
+        self.decided_anew.load(Ordering::Relaxed)
+    }
+
     fn tell_what_was_dropped(&self) {
         let dropped = self.dropped_clicks();
         let mut told = self.told_of.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,6 +214,8 @@ impl Queue {
     pub(super) fn put_back(&self, clicks: Vec<NewClick>) {
         let mut state = self.lock();
         state.writing = (0, 0);
+        // Reports that come without end would else go before them without end.
+        state.clicks_since.get_or_insert_with(Instant::now);
         let room = MOST_CLICKS.saturating_sub(state.clicks.len());
         let kept = clicks.len().min(room);
         let dropped = clicks.len() - kept;

@@ -167,3 +167,13 @@ mod sqlite_alone {
         trouble::a_full_disk_fails_clearly_and_ends(On::Sqlite).await;
     }
 }
+
+/// What Postgres alone has: servers that decide at the same moment.
+mod postgres_alone {
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lead_and_a_sale_of_one_address_are_one_customer() {
+        if let Some(on) = crate::On::postgres() {
+            crate::servers::a_lead_and_a_sale_of_one_address_are_one_customer(on).await;
+        }
+    }
+}

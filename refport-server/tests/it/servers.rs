@@ -65,3 +65,38 @@ pub(crate) async fn rules_hold_whichever_server_is_asked(on: On) {
     assert_eq!(count("customer"), CUSTOMERS);
     assert_eq!(count("commission"), CUSTOMERS, "once a customer");
 }
+
+/// Neither sees the other's customer when it looks, and both would make one.
+pub(crate) async fn a_lead_and_a_sale_of_one_address_are_one_customer(on: On) {
+    let server = Harness::new(on);
+    let other = server.beside(Config::new("http://go.example:4800"));
+    let click = server.click("demo").await;
+    let email = "Ben@customer.example";
+    let lead = json!({ "externalId": "lead_1", "clickId": click, "customerEmail": email });
+    let sale = json!({
+        "clickId": click, "customerExternalId": "u1", "amount": 4900, "invoiceId": "1",
+        "customerEmail": "ben@Customer.example",
+    });
+    // The last thing that a transaction writes: until it is free, both have decided.
+    let held = server
+        .database
+        .hold("BEGIN; LOCK TABLE outgoing_event IN SHARE MODE");
+    let waiting = "SELECT count(*) AS n FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let release = async {
+        while server.database.query(waiting)[0]["n"].as_i64().unwrap() < 2 {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+    };
+    let (lead, sale, ()) = tokio::join!(
+        server.post("/api/track/lead", &lead),
+        other.post("/api/track/sale", &sale),
+        release,
+    );
+    assert_eq!(lead.status, 200, "{}", lead.text());
+    assert_eq!(sale.status, 200, "{}", sale.text());
+    assert_eq!((server.count("event"), server.count("customer")), (2, 1));
+    let anew = server.store.retried_conflicts() + other.store.retried_conflicts();
+    assert!(anew > 0, "one of them was second");
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use super::addresses::Addresses;
 use crate::{
     domain::{CustomerChange, DAY_MS, NewClick, Refusal},
     store::{
@@ -21,8 +22,15 @@ macro_rules! column {
 }
 
 /// Whether the facts still held. Where they did not, nothing may be committed.
-pub(super) async fn apply(db: &mut PgConnection, rows: &Rows) -> Result<bool> {
+pub(super) async fn apply(
+    db: &mut PgConnection,
+    rows: &Rows,
+    addresses: &Addresses,
+) -> Result<bool> {
     apply_clicks(db, &rows.clicks).await?;
+    if !addresses.claim(db, &rows.new_customers).await? {
+        return Ok(false);
+    }
     insert_customers(db, rows).await?;
     if !change_customers(db, &rows.customer_changes).await? {
         return Ok(false);
@@ -46,7 +54,7 @@ pub(super) async fn apply_clicks(db: &mut PgConnection, clicks: &[NewClick]) -> 
                FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[],
                            $7::text[], $8::bigint[])
                     AS new (id, workspace_id, link_id, verdict, address_hash, user_agent, referrer, created_at)
-               JOIN link ON link.id = new.link_id
+               JOIN link ON link.id = new.link_id ORDER BY new.id
                ON CONFLICT (id) DO NOTHING RETURNING link_id, created_at, verdict";
     let inserted: Vec<(String, i64, String)> = sqlx::query_as(sql)
         .bind(column!(clicks, |click| &*click.id))

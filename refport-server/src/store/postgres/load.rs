@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 
+use super::addresses::Addresses;
 use crate::{
     domain::{Click, Event, Facts, Kind, KnownCustomer, identity_of_external_id, text},
     store::{
@@ -15,14 +16,22 @@ use crate::{
     },
 };
 
+/// What was read, and by which versions it is known to hold still.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) facts: Facts,
+    pub(super) addresses: Addresses,
+}
+
 /// Loads what the events touch. With `repeats_ids`, events that were recorded under the very ID are
 /// found too: a commit whose answer was lost has perhaps written them.
 pub(super) async fn load(
     db: &mut PgConnection,
     events: &[&Event],
     repeats_ids: bool,
-) -> Result<Facts> {
+) -> Result<Loaded> {
     let mut facts = Facts::default();
+    let addresses = Addresses::load(db, events).await?;
     load_recorded(db, &mut facts, events).await?;
     if repeats_ids {
         load_recorded_by_id(db, &mut facts, events).await?;
@@ -37,7 +46,7 @@ pub(super) async fn load(
     for customer in customers {
         facts.add_customer(customer);
     }
-    Ok(facts)
+    Ok(Loaded { facts, addresses })
 }
 
 async fn load_recorded(db: &mut PgConnection, facts: &mut Facts, events: &[&Event]) -> Result<()> {

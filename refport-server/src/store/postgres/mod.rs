@@ -1,6 +1,7 @@
 //! Postgres, and what speaks its protocol: one task a server writes, many events in one transaction.
 //! Several servers may share a database.
 
+mod addresses;
 mod apply;
 mod connect;
 mod load;

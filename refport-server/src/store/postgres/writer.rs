@@ -6,9 +6,12 @@ use std::{
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 use tokio::time::{sleep, timeout};
 
-use super::{apply, load};
+use super::{
+    apply,
+    load::{self, Loaded},
+};
 use crate::{
-    domain::{Event, Facts, NewClick, Outcome, Refusal},
+    domain::{Event, NewClick, Outcome, Refusal},
     store::{
         Problem, RecordError, Result, StoreError,
         decided::decide_all,
@@ -79,12 +82,12 @@ impl Writer {
             }
         };
         // Until the facts are there nothing is begun: who gives up meanwhile takes the report back.
-        let (connection, facts) = match load_first(connection, &queue::events(&jobs)).await {
+        let (connection, loaded) = match load_first(connection, &queue::events(&jobs)).await {
             Ok(loaded) => loaded,
             Err(error) => return give_up(jobs, &error),
         };
         let begun = queue::begin(jobs);
-        let outcomes = match self.write_all(connection, facts, &begun.events).await {
+        let outcomes = match self.write_all(connection, loaded, &begun.events).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if begun.events.len() == 1 || error.is_busy() => {
                 failed(&error, begun.events.len())
@@ -100,9 +103,9 @@ impl Writer {
         for event in events {
             let written = async {
                 let connection = self.pool.acquire().await?;
-                let (connection, facts) = load_first(connection, &[event]).await?;
+                let (connection, loaded) = load_first(connection, &[event]).await?;
                 let events = std::slice::from_ref(event);
-                self.write_all(connection, facts, events).await
+                self.write_all(connection, loaded, events).await
             };
             match written.await {
                 Ok(written) => outcomes.extend(written.into_iter().map(Ok)),
@@ -117,16 +120,15 @@ impl Writer {
     async fn write_all(
         &self,
         mut connection: PoolConnection<Postgres>,
-        facts: Facts,
+        loaded: Loaded,
         events: &[Event],
     ) -> Result<Vec<Outcome>> {
         let started = Instant::now();
-        let mut facts = Some(facts);
+        let mut loaded = Some(loaded);
         let mut perhaps_written = false;
         let mut attempt = 1;
         loop {
-            let loaded = facts.take();
-            let write = write_once(&mut connection, loaded, events, perhaps_written);
+            let write = write_once(&mut connection, loaded.take(), events, perhaps_written);
             let again = match timeout(ANSWER_PATIENCE, write).await {
                 Ok(Ok(Some(outcomes))) => return Ok(outcomes),
                 Ok(Ok(None)) => Again::Conflict,
@@ -141,11 +143,14 @@ impl Writer {
                     Problem::Busy.into()
                 });
             }
-            if let Again::Broken = again {
-                perhaps_written = true;
-                connection.close_on_drop();
-                drop(connection);
-                connection = self.pool.acquire().await?;
+            match again {
+                Again::Conflict => self.queue.decided_anew(),
+                Again::Broken => {
+                    perhaps_written = true;
+                    connection.close_on_drop();
+                    drop(connection);
+                    connection = self.pool.acquire().await?;
+                }
             }
             let wait = rand::random_range(100..=1_000 * u64::from(attempt));
             sleep(Duration::from_micros(wait)).await;
@@ -154,7 +159,9 @@ impl Writer {
     }
 
     /// Clicks that cannot be written wait; nobody waits for them.
-    async fn write_clicks(&self, clicks: Vec<NewClick>) {
+    async fn write_clicks(&self, mut clicks: Vec<NewClick>) {
+        // In the order in which sales make their clicks' rows: else two servers can wait in a circle.
+        clicks.sort_by(|a, b| a.id.cmp(&b.id));
         let written = async {
             let mut transaction = self.pool.begin().await?;
             apply::apply_clicks(&mut transaction, &clicks).await?;
@@ -211,10 +218,10 @@ impl Writer {
 async fn load_first(
     mut connection: PoolConnection<Postgres>,
     events: &[&Event],
-) -> Result<(PoolConnection<Postgres>, Facts)> {
+) -> Result<(PoolConnection<Postgres>, Loaded)> {
     let loaded = timeout(ANSWER_PATIENCE, load::load(&mut connection, events, false)).await;
     match loaded {
-        Ok(Ok(facts)) => Ok((connection, facts)),
+        Ok(Ok(loaded)) => Ok((connection, loaded)),
         Ok(Err(error)) => Err(error),
         Err(_) => {
             connection.close_on_drop();
@@ -227,12 +234,15 @@ async fn load_first(
 /// they may have been loaded before the transaction began.
 async fn write_once(
     connection: &mut PgConnection,
-    loaded: Option<Facts>,
+    loaded: Option<Loaded>,
     events: &[Event],
     perhaps_written: bool,
 ) -> Result<Option<Vec<Outcome>>> {
-    let mut facts = match loaded {
-        Some(facts) => facts,
+    let Loaded {
+        mut facts,
+        addresses,
+    } = match loaded {
+        Some(loaded) => loaded,
         None => {
             let events: Vec<&Event> = events.iter().collect();
             load::load(connection, &events, perhaps_written).await?
@@ -243,7 +253,7 @@ async fn write_once(
         return Ok(Some(outcomes));
     }
     let mut transaction = sqlx::Connection::begin(connection).await?;
-    if !apply::apply(&mut transaction, &rows).await? {
+    if !apply::apply(&mut transaction, &rows, &addresses).await? {
         transaction.rollback().await?;
         return Ok(None);
     }
