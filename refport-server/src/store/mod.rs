@@ -261,10 +261,19 @@ impl StoreError {
 
     /// Whether it may work a moment later.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(
+        let is_busy = matches!(
             self.0,
             Problem::Busy | Problem::Sqlx(sqlx::Error::PoolTimedOut)
-        )
+        );
+        is_busy || self.is_locked()
+    }
+
+    /// Whether Postgres waited for a lock in vain.
+    fn is_locked(&self) -> bool {
+        let Problem::Sqlx(sqlx::Error::Database(error)) = &self.0 else {
+            return false;
+        };
+        error.code().is_some_and(|code| code == "55P03")
     }
 }
 

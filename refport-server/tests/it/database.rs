@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
     thread,
 };
 
@@ -70,6 +70,17 @@ impl Database {
         }
     }
 
+    /// The same database, for another server. Only Postgres' tests ask for one.
+    pub(crate) fn shared(&self) -> Self {
+        let Self::Postgres { cluster, name } = self else {
+            panic!("this test is for Postgres");
+        };
+        Self::Postgres {
+            cluster: Arc::clone(cluster),
+            name: name.clone(),
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => {
@@ -134,6 +145,46 @@ impl Database {
                     })
                 })
             }
+        }
+    }
+}
+
+/// A transaction beside the server that has run a statement, until it is dropped.
+pub(crate) struct Held {
+    release: Option<mpsc::SyncSender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Held {
+    pub(crate) fn new(database: &Database, sql: &'static str) -> Self {
+        let url = database.url();
+        let (release, released) = mpsc::sync_channel::<()>(1);
+        let (took, taken) = mpsc::sync_channel(1);
+        let thread = thread::spawn(move || {
+            on_postgres(&url, move |db| {
+                Box::pin(async move {
+                    let mut transaction = db.begin().await.unwrap();
+                    sqlx::query(sql).execute(&mut *transaction).await.unwrap();
+                    took.send(()).unwrap();
+                    // An error is a release too.
+                    let _ = released.recv();
+                    transaction.rollback().await.unwrap();
+                })
+            });
+        });
+        taken.recv().unwrap();
+        Self {
+            release: Some(release),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
         }
     }
 }

@@ -11,6 +11,7 @@ mod idempotency;
 mod link;
 mod portal;
 mod rewards;
+mod servers;
 
 use database::On;
 
@@ -110,5 +111,25 @@ mod sqlite_alone {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_busy_database_does_not_hold_the_visitor_and_loses_no_click() {
         link::a_busy_database_does_not_hold_the_visitor_and_loses_no_click(On::Sqlite).await;
+    }
+}
+
+/// What Postgres alone has: locks by table, and several servers.
+mod postgres_alone {
+    use crate::{On, servers};
+
+    macro_rules! on_postgres {
+        ($($name:ident),* $(,)?) => {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(on) = On::postgres() {
+                    servers::$name(on).await;
+                }
+            })*
+        };
+    }
+
+    on_postgres! {
+        a_locked_table_is_told_within_seconds_and_nothing_is_lost,
     }
 }

@@ -19,6 +19,10 @@ use crate::{
 
 /// How often a group is tried that another server's commit made wrong. Each try loads the facts anew.
 const ATTEMPTS: u32 = 20;
+/// What a transaction begins with, in one request. A lock that somebody holds for long (a migration, a
+/// forgotten session) must not hold a report for longer than its turn may take: twice this is the
+/// queue's own patience, of the group that waits for the lock and of the next one behind it.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = 1500";
 /// How long a group of clicks waits after a failure: they can wait, their IDs stand by themselves.
 const CLICK_RETRY: Duration = Duration::from_millis(500);
 /// How often old refused reports are looked for.
@@ -83,6 +87,7 @@ impl Writer {
         let outcomes = match self.write_all(connection, &begun.events).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if begun.events.len() == 1 => failed(&error, 1),
+            Err(error) if error.is_locked() => failed(&error, begun.events.len()),
             // One of them is at fault; the others shall not suffer for it.
             Err(_) => self.write_singly(&begun.events).await,
         };
@@ -99,6 +104,11 @@ impl Writer {
             };
             match written.await {
                 Ok(written) => outcomes.extend(written.into_iter().map(Ok)),
+                // The others would each wait as long.
+                Err(error) if error.is_locked() => {
+                    outcomes.extend(failed(&error, events.len() - outcomes.len()));
+                    break;
+                }
                 Err(error) => outcomes.extend(failed(&error, 1)),
             }
         }
@@ -137,7 +147,7 @@ impl Writer {
     /// Clicks that cannot be written wait; nobody waits for them.
     async fn write_clicks(&self, clicks: Vec<NewClick>) {
         let written = async {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.pool.begin_with(BEGIN).await?;
             apply::apply_clicks(&mut transaction, &clicks).await?;
             Ok(transaction.commit().await?)
         };
@@ -189,7 +199,7 @@ async fn write_once(
     events: &[Event],
     perhaps_written: bool,
 ) -> Result<Option<Vec<Outcome>>> {
-    let mut transaction = sqlx::Connection::begin(connection).await?;
+    let mut transaction = sqlx::Connection::begin_with(connection, BEGIN).await?;
     let mut facts = load::load(&mut transaction, events, perhaps_written).await?;
     let (rows, outcomes) = decide_all(&mut facts, events);
     if !apply::apply(&mut transaction, &rows).await? {
@@ -243,5 +253,8 @@ fn is_transient(error: &StoreError) -> bool {
         }),
         Problem::Sqlx(_) => true,
         _ => false,
+    if error.is_locked() {
+        return true;
+    }
     }
 }
