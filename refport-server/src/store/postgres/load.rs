@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use sha2::{Digest, Sha256};
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 
 use crate::{
@@ -14,6 +15,41 @@ use crate::{
         rows::{self, LinkRow, RecordedRow, RewardRow},
     },
 };
+
+/// Lets one server at a time look for whose an e-mail address is, until it has committed. Two that
+/// look at once would both find nobody, and both make a customer: an address is in no unique key, as
+/// people with IDs of their own may share one.
+///
+/// The locks are taken in one order, and before all others.
+pub(super) async fn lock_addresses(db: &mut PgConnection, events: &[Event]) -> Result<()> {
+    let keys: BTreeSet<i64> = events
+        .iter()
+        .filter_map(|event| {
+            let report = event.report();
+            let email = report.customer.email.as_deref()?;
+            Some(address_lock(&report.workspace_id, email))
+        })
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT pg_advisory_xact_lock(key) FROM UNNEST($1::bigint[]) AS wanted (key)";
+    let keys: Vec<i64> = keys.into_iter().collect();
+    sqlx::query(sql).bind(keys).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Two addresses of one number wait for each other, and nothing else.
+fn address_lock(workspace_id: &str, email: &str) -> i64 {
+    let mut hash = Sha256::new();
+    for part in ["refport address", workspace_id, &text::email_key(email)] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let (first, _) = hash.split_first_chunk().expect("it has 32 bytes");
+    i64::from_be_bytes(*first)
+}
 
 /// Loads what the events touch. With `repeats_ids`, events that were recorded under the very ID are
 /// found too: a commit whose answer was lost has perhaps written them.

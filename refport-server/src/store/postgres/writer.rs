@@ -206,6 +206,7 @@ async fn write_once(
         transaction.rollback().await?;
         return Ok(None);
     }
+    load::lock_addresses(&mut transaction, events).await?;
     transaction.commit().await?;
     Ok(Some(outcomes))
 }
