@@ -47,6 +47,8 @@ struct State {
     refusals: Vec<Refusal>,
     is_writing: bool,
     is_closed: bool,
+    /// Clicks in the group that is being written.
+    clicks_in_hand: usize,
 }
 
 /// A report that waits, and who waits for its answer.
@@ -170,8 +172,12 @@ impl Queue {
                 }
             }
             arrived.await;
+                state.clicks_in_hand = 0;
         }
     }
+                    if let Group::Clicks(clicks) = &group {
+                        state.clicks_in_hand = clicks.len();
+                    }
 
     /// Puts clicks back that could not be written; they go first again.
     pub(super) fn put_back(&self, clicks: Vec<NewClick>) {
@@ -186,6 +192,9 @@ impl Queue {
         self.dropped_clicks
             .fetch_add(dropped as u64, Ordering::Relaxed);
     }
+        state.clicks_in_hand = 0;
+        // Reports that come without end would else go before them without end.
+        state.clicks_since.get_or_insert_with(Instant::now);
 
     /// Takes nothing more. What waits is still written.
     pub(super) fn close(&self) {
@@ -212,7 +221,10 @@ impl Queue {
         };
         let _ = timeout(within, empty).await;
         let state = self.lock();
-        (state.reports.len(), state.clicks.len())
+        (
+            state.reports.len(),
+            state.clicks.len() + state.clicks_in_hand,
+        )
     }
 
     fn is_empty(&self) -> bool {

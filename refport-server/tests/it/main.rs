@@ -131,6 +131,7 @@ mod postgres_alone {
 
     on_postgres! {
         a_locked_table_is_told_within_seconds_and_nothing_is_lost,
+        locked_clicks_wait_and_are_counted,
         a_lead_and_a_sale_of_one_address_at_two_servers_are_one_customer,
     }
 }

@@ -79,6 +79,23 @@ pub(crate) async fn a_locked_table_is_told_within_seconds_and_nothing_is_lost(on
     assert_eq!(server.count("commission"), 4);
 }
 
+pub(crate) async fn locked_clicks_wait_and_are_counted(on: On) {
+    let server = Harness::new(on);
+    let held = Held::new(&server.database, "LOCK TABLE click IN SHARE MODE");
+    let request = axum::http::Request::get("/r/demo");
+    let answer = server
+        .call(request.body(axum::body::Body::empty()).unwrap())
+        .await;
+    assert_eq!(answer.status, StatusCode::FOUND);
+    until_waiting(&server, 1).await;
+    assert_eq!(server.store.flush(Duration::from_millis(100)).await, 1);
+    // Longer than the writer waits for a lock.
+    sleep(Duration::from_secs(2)).await;
+    drop(held);
+    assert_eq!(server.store.flush(Duration::from_secs(20)).await, 0);
+    assert_eq!(server.count("click"), 1);
+}
+
 /// Neither sees the other's customer when it looks, and both would make one.
 pub(crate) async fn a_lead_and_a_sale_of_one_address_at_two_servers_are_one_customer(on: On) {
     let server = Harness::new(on);
