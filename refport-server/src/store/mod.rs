@@ -143,6 +143,12 @@ impl Store {
         self.0.queue.dropped_clicks()
     }
 
+    /// How often reports were decided anew, because another server had been first. Zero on SQLite.
+    #[must_use]
+    pub fn retried_conflicts(&self) -> u64 {
+        self.0.queue.retried_conflicts()
+    }
+
     /// For how many days reports that were refused are kept, so that `explain` can tell of them.
     /// Default: 90. At most 100,000 are kept in any case.
     pub(crate) fn keep_refusals(&self, days: u32) {

@@ -37,6 +37,7 @@ pub(super) struct Queue {
     arrived: Notify,
     emptied: Notify,
     dropped_clicks: AtomicU64,
+    retried_conflicts: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -46,9 +47,9 @@ struct State {
     clicks_since: Option<Instant>,
     refusals: Vec<Refusal>,
     is_writing: bool,
-    is_closed: bool,
     /// Clicks in the group that is being written.
     clicks_in_hand: usize,
+    is_closed: bool,
 }
 
 /// A report that waits, and who waits for its answer.
@@ -155,6 +156,15 @@ impl Queue {
         self.dropped_clicks.load(Ordering::Relaxed)
     }
 
+    /// Counts a group of reports that is decided anew.
+    pub(super) fn conflict(&self) {
+        self.retried_conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn retried_conflicts(&self) -> u64 {
+        self.retried_conflicts.load(Ordering::Relaxed)
+    }
+
     /// What is to be written next; `None` once the queue is closed and empty.
     pub(super) async fn next(&self) -> Option<Group> {
         loop {
@@ -162,8 +172,12 @@ impl Queue {
             {
                 let mut state = self.lock();
                 state.is_writing = false;
+                state.clicks_in_hand = 0;
                 if let Some(group) = state.take() {
                     state.is_writing = true;
+                    if let Group::Clicks(clicks) = &group {
+                        state.clicks_in_hand = clicks.len();
+                    }
                     return Some(group);
                 }
                 self.emptied.notify_waiters();
@@ -172,16 +186,15 @@ impl Queue {
                 }
             }
             arrived.await;
-                state.clicks_in_hand = 0;
         }
     }
-                    if let Group::Clicks(clicks) = &group {
-                        state.clicks_in_hand = clicks.len();
-                    }
 
     /// Puts clicks back that could not be written; they go first again.
     pub(super) fn put_back(&self, clicks: Vec<NewClick>) {
         let mut state = self.lock();
+        state.clicks_in_hand = 0;
+        // Reports that come without end would else go before them without end.
+        state.clicks_since.get_or_insert_with(Instant::now);
         let room = MOST_CLICKS.saturating_sub(state.clicks.len());
         let kept = clicks.len().min(room);
         let dropped = clicks.len() - kept;
@@ -192,9 +205,6 @@ impl Queue {
         self.dropped_clicks
             .fetch_add(dropped as u64, Ordering::Relaxed);
     }
-        state.clicks_in_hand = 0;
-        // Reports that come without end would else go before them without end.
-        state.clicks_since.get_or_insert_with(Instant::now);
 
     /// Takes nothing more. What waits is still written.
     pub(super) fn close(&self) {

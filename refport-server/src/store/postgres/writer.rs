@@ -133,10 +133,13 @@ impl Writer {
             if attempt == ATTEMPTS {
                 return Err(Problem::Busy.into());
             }
-            if let Again::Broken = again {
-                perhaps_written = true;
-                drop(connection);
-                connection = self.pool.acquire().await?;
+            match again {
+                Again::Conflict => self.queue.conflict(),
+                Again::Broken => {
+                    perhaps_written = true;
+                    drop(connection);
+                    connection = self.pool.acquire().await?;
+                }
             }
             let wait = rand::random_range(100..=1_000 * u64::from(attempt));
             sleep(Duration::from_micros(wait)).await;
@@ -203,13 +206,13 @@ async fn write_once(
     perhaps_written: bool,
 ) -> Result<Option<Vec<Outcome>>> {
     let mut transaction = sqlx::Connection::begin_with(connection, BEGIN).await?;
+    load::lock_addresses(&mut transaction, events).await?;
     let mut facts = load::load(&mut transaction, events, perhaps_written).await?;
     let (rows, outcomes) = decide_all(&mut facts, events);
     if !apply::apply(&mut transaction, &rows).await? {
         transaction.rollback().await?;
         return Ok(None);
     }
-    load::lock_addresses(&mut transaction, events).await?;
     transaction.commit().await?;
     Ok(Some(outcomes))
 }
@@ -250,6 +253,9 @@ fn failed(error: &StoreError, reports: usize) -> Outcomes {
 
 /// Whether the same rows may be taken a moment later.
 fn is_transient(error: &StoreError) -> bool {
+    if error.is_locked() {
+        return true;
+    }
     match &error.0 {
         // Class 53 is a lack of resources, 57 a server that shuts down.
         Problem::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
@@ -257,8 +263,5 @@ fn is_transient(error: &StoreError) -> bool {
         }),
         Problem::Sqlx(_) => true,
         _ => false,
-    if error.is_locked() {
-        return true;
-    }
     }
 }
