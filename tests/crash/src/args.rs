@@ -20,6 +20,9 @@ pub(crate) struct Run {
     /// Where the shop keeps its orders and its outbox
     #[arg(long, value_enum)]
     pub(crate) store: Store,
+    /// Where the server keeps what it counts
+    #[arg(long, value_enum, default_value = "sqlite")]
+    pub(crate) server_store: Store,
     /// How many processes are killed while they run
     #[arg(long)]
     pub(crate) kills: u32,
@@ -32,6 +35,12 @@ pub(crate) struct Run {
     /// The mean time between two kills, in milliseconds: each is drawn from nothing to twice that
     #[arg(long, default_value = "400")]
     pub(crate) kill_every_ms: NonZeroU32,
+    /// How many visitors follow a link beside the shop, on average
+    #[arg(long, default_value = "50")]
+    pub(crate) clicks_per_second: NonZeroU32,
+    /// For how many seconds the server's database is locked once nothing is killed any more
+    #[arg(long, default_value = "7", value_parser = clap::value_parser!(u64).range(6..))]
+    pub(crate) lock_seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,10 +51,20 @@ pub(crate) enum Store {
     Postgres,
 }
 
+impl Store {
+    /// As on the command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// The processes of a run. Each ends when its standard input does, and so with the harness.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
-    /// refport-server on an SQLite file
+    /// refport-server, as its own binary serves it
     #[command(hide = true)]
     Server(Server),
     /// The shop that takes orders
@@ -65,6 +84,9 @@ pub(crate) struct Server {
     pub(crate) database: String,
     #[arg(long)]
     pub(crate) port: u16,
+    /// Which start of the server this is: links say so
+    #[arg(long)]
+    pub(crate) start: u32,
     #[arg(long)]
     pub(crate) journal: PathBuf,
 }

@@ -4,22 +4,27 @@
 //!
 //! - `harness`: one run, from the empty databases to the last line;
 //! - `storm`, `process`: what is killed, when, and how it comes back;
+//! - `visitors`, `locker`: who follows links all the time, and who keeps the server from writing;
 //! - `roles`: what the killed processes do: this program again, as a subcommand;
 //! - `database`: the shop's orders, with the outbox beside them;
+//! - `counted`: the server's own database, looked into;
 //! - `journal`, `tally`: what each process had begun when it was killed;
-//! - `api`, `compare`: what the server counted, held against the orders.
+//! - `api`, `compare`: what the server counted, held against the orders;
 
 mod api;
 mod args;
 mod compare;
+mod counted;
 mod database;
 mod harness;
 mod journal;
+mod locker;
 mod process;
 mod roles;
 mod storm;
 mod tally;
 mod visitor;
+mod visitors;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-pub(crate) use self::producer::customer_of;
+pub(crate) use self::{
+    producer::customer_of,
+    server::{CHECK, CLICKS_LEFT, DRAIN, START},
+};
 use crate::args::Role;
 
 pub(crate) async fn play(role: Role) -> anyhow::Result<()> {
