@@ -43,6 +43,26 @@ pub(crate) struct Run {
     pub(crate) lock_seconds: u64,
 }
 
+/// Several servers on one Postgres, and what is reported to them at once.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Servers {
+    /// How many servers
+    #[arg(long, default_value = "4", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub(crate) servers: u16,
+    /// For how many seconds they are reported to
+    #[arg(long, default_value = "30")]
+    pub(crate) seconds: u64,
+    /// How many shops report at the same time
+    #[arg(long, default_value = "24")]
+    pub(crate) shops: u32,
+    /// How many of a hundred turns are such that servers get into each other's way
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) collisions: u32,
+    /// Repeats the choice of what is reported [default: drawn, and printed]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Store {
     /// An SQLite file
@@ -64,6 +84,8 @@ impl Store {
 /// The processes of a run. Each ends when its standard input does, and so with the harness.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
+    /// Runs several servers on one Postgres, and reports the same to them at once
+    Servers(Servers),
     /// refport-server, as its own binary serves it
     #[command(hide = true)]
     Server(Server),

@@ -220,7 +220,7 @@ fn set_up(
 
 /// A port that is free, and below those from which systems take a connection's own: a client that
 /// connects to nobody there could else meet itself.
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     const TRIES: usize = 100;
     let port = || rand::rng().random_range(20_000..30_000);
     (0..TRIES)

@@ -10,6 +10,7 @@
 //! - `counted`: the server's own database, looked into;
 //! - `journal`, `tally`: what each process had begun when it was killed;
 //! - `api`, `compare`: what the server counted, held against the orders;
+//! - `servers`: another run, of several servers on one database, of which none is killed.
 
 mod api;
 mod args;
@@ -21,6 +22,7 @@ mod journal;
 mod locker;
 mod process;
 mod roles;
+mod servers;
 mod storm;
 mod tally;
 mod visitor;
@@ -31,7 +33,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Args;
+use crate::args::{Args, Role};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .init();
     let outcome = match (args.role, args.run) {
+        (Some(Role::Servers(args)), _) => servers::run_until_interrupted(args).await,
         (Some(role), _) => roles::play(role).await,
         (None, Some(run)) => harness::run_until_interrupted(run).await,
         (None, None) => unreachable!("clap requires one of them"),

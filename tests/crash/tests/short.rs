@@ -83,6 +83,29 @@ fn nothing_is_lost_or_doubled_by_a_server_on_postgres() {
 }
 
 #[test]
+fn several_servers_on_one_postgres_agree() {
+    if !is_postgres_there() {
+        return;
+    }
+    let args = [
+        "servers",
+        "--servers",
+        "4",
+        "--seconds",
+        "5",
+        "--collisions",
+        "80",
+    ];
+    let (last, values) = last_line(&args);
+    let value = |wanted: &str| {
+        let found = values.iter().find(|(name, _)| name == wanted);
+        found.unwrap_or_else(|| panic!("{last}")).1
+    };
+    assert_eq!(["lost", "double", "wrong"].map(value), [0; 3], "{last}");
+    assert!(value("sales") > 0, "{last}");
+}
+
+#[test]
 fn what_is_to_be_run_must_be_said() {
     let output = Command::new(env!("CARGO_BIN_EXE_refport-crash"))
         .args(["--store", "sqlite"])
