@@ -1,14 +1,23 @@
 //! What the server counted, as its API tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use refport_outbox::refport_core::{EmbedTokenRequest, Refport};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use tokio::time::sleep;
 
-use crate::{compare::Counted, harness::PARTNER, roles::customer_of};
+use crate::{
+    compare::Counted,
+    harness::PARTNER,
+    roles::{CHECK, customer_of},
+};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,6 +33,25 @@ pub(crate) struct Commission {
 pub(crate) struct Sale {
     pub(crate) id: String,
     pub(crate) amount: i64,
+}
+
+/// What a sale of the harness's own was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// With its commission.
+    Paid,
+    Unpaid,
+    /// 503 with `Retry-After`.
+    ComeBack,
+    Other(u16),
+    /// Not at all.
+    CutOff,
+}
+
+impl Checked {
+    pub(crate) fn pays(self) -> bool {
+        self == Self::Paid
+    }
 }
 
 #[derive(Deserialize)]
@@ -62,10 +90,64 @@ impl Api {
         })
     }
 
+    /// A sale of a new customer for a click, again until it is decided.
+    pub(crate) async fn check_sale(
+        &self,
+        click_id: &str,
+        invoice: &str,
+    ) -> anyhow::Result<Checked> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            match self.check_sale_once(click_id, invoice).await {
+                Checked::ComeBack => sleep(Duration::from_secs(1)).await,
+                Checked::CutOff => sleep(Duration::from_millis(100)).await,
+                decided => return Ok(decided),
+            }
+        }
+        bail!("{invoice} is not decided");
+    }
+
+    pub(crate) async fn check_sale_once(&self, click_id: &str, invoice: &str) -> Checked {
+        let sale = json!({
+            "clickId": click_id,
+            "customerExternalId": format!("customer_of_{invoice}"),
+            "amount": 1000,
+            "invoiceId": invoice,
+        });
+        let request = self.client.post(format!("{}/api/track/sale", self.url));
+        let request = request
+            .bearer_auth(&self.key)
+            .header(CHECK, "1")
+            .json(&sale);
+        let Ok(answer) = request.send().await else {
+            return Checked::CutOff;
+        };
+        let (status, headers) = (answer.status(), answer.headers());
+        if status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key(RETRY_AFTER) {
+            return Checked::ComeBack;
+        }
+        if status != StatusCode::OK {
+            return Checked::Other(status.as_u16());
+        }
+        match answer.json::<serde_json::Value>().await {
+            Ok(body) if body["sale"]["commissionAmount"] == 100 => Checked::Paid,
+            Ok(_) => Checked::Unpaid,
+            Err(_) => Checked::CutOff,
+        }
+    }
+
     /// All commissions, the sales of the customers of these orders, and the partner's total.
     pub(crate) async fn counted(&self, orders: &BTreeSet<String>) -> anyhow::Result<Counted> {
         Ok(Counted {
-            commissions: self.commissions().await?,
+            commissions: {
+                let mut commissions = self.commissions().await?;
+                // The harness's own sales are no orders.
+                commissions.retain(|commission| {
+                    let invoice = commission.invoice_id.as_deref();
+                    !invoice.is_some_and(|invoice| invoice.starts_with("probe_"))
+                });
+                commissions
+            },
             sales: self.sales(orders).await?,
             partners_sales: self.partners_sales().await?,
         })

@@ -20,6 +20,9 @@ pub(crate) struct Run {
     /// Where the shop keeps its orders and its outbox
     #[arg(long, value_enum)]
     pub(crate) store: Store,
+    /// Where the server keeps what it counts
+    #[arg(long, value_enum, default_value = "sqlite")]
+    pub(crate) server_store: Store,
     /// How many processes are killed while they run
     #[arg(long)]
     pub(crate) kills: u32,
@@ -32,6 +35,32 @@ pub(crate) struct Run {
     /// The mean time between two kills, in milliseconds: each is drawn from nothing to twice that
     #[arg(long, default_value = "400")]
     pub(crate) kill_every_ms: NonZeroU32,
+    /// How many visitors follow a link beside the shop, on average
+    #[arg(long, default_value = "50")]
+    pub(crate) clicks_per_second: NonZeroU32,
+    /// For how many seconds the server's database is locked once nothing is killed any more
+    #[arg(long, default_value = "7", value_parser = clap::value_parser!(u64).range(6..))]
+    pub(crate) lock_seconds: u64,
+}
+
+/// Several servers on one Postgres, and what is reported to them at once.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Servers {
+    /// How many servers
+    #[arg(long, default_value = "4", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub(crate) servers: u16,
+    /// For how many seconds they are reported to
+    #[arg(long, default_value = "30")]
+    pub(crate) seconds: u64,
+    /// How many shops report at the same time
+    #[arg(long, default_value = "24")]
+    pub(crate) shops: u32,
+    /// How many of a hundred turns are such that servers get into each other's way
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) collisions: u32,
+    /// Repeats the choice of what is reported [default: drawn, and printed]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,10 +71,22 @@ pub(crate) enum Store {
     Postgres,
 }
 
+impl Store {
+    /// As on the command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// The processes of a run. Each ends when its standard input does, and so with the harness.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
-    /// refport-server on an SQLite file
+    /// Runs several servers on one Postgres, and reports the same to them at once
+    Servers(Servers),
+    /// refport-server, as its own binary serves it
     #[command(hide = true)]
     Server(Server),
     /// The shop that takes orders
@@ -65,6 +106,9 @@ pub(crate) struct Server {
     pub(crate) database: String,
     #[arg(long)]
     pub(crate) port: u16,
+    /// Which start of the server this is: links say so
+    #[arg(long)]
+    pub(crate) start: u32,
     #[arg(long)]
     pub(crate) journal: PathBuf,
 }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     api::{Commission, Sale},
     database::{Order, States},
+    visitors::Judged,
 };
 
 /// What the shop has.
@@ -36,9 +37,10 @@ pub(crate) struct Verdict {
     orders: usize,
     sales: usize,
     commissions: usize,
-    /// Orders without a sale or without a commission.
+    clicks: usize,
+    /// Orders without a sale or without a commission, and clicks that are good for no sale.
     lost: BTreeSet<String>,
-    /// Orders with more than one sale or more than one commission.
+    /// Orders with more than one sale or more than one commission, and clicks counted twice.
     double: BTreeSet<String>,
     /// What else is not as it should be, in words.
     wrong: Vec<String>,
@@ -133,6 +135,21 @@ impl Verdict {
         }
     }
 
+    /// Adds what became of the clicks that were handed out.
+    pub(crate) fn add_clicks(&mut self, clicks: Judged) {
+        self.clicks = clicks.handed_out;
+        let lost = clicks.lost.into_iter();
+        self.lost
+            .extend(lost.map(|id| format!("the sale of click {id}")));
+        self.double
+            .extend((0..clicks.double).map(|number| format!("click {number} by day")));
+        self.wrong.extend(clicks.wrong);
+    }
+
+    pub(crate) fn add_wrong(&mut self, what: impl IntoIterator<Item = String>) {
+        self.wrong.extend(what);
+    }
+
     pub(crate) fn is_good(&self) -> bool {
         self.lost.is_empty() && self.double.is_empty() && self.wrong.is_empty()
     }
@@ -155,10 +172,11 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "orders={} sales={} commissions={} lost={} double={}",
+            "orders={} sales={} commissions={} clicks={} lost={} double={}",
             self.orders,
             self.sales,
             self.commissions,
+            self.clicks,
             self.lost.len(),
             self.double.len()
         )
@@ -228,7 +246,7 @@ mod tests {
         assert!(verdict.is_good(), "{verdict:?}");
         assert_eq!(
             verdict.to_string(),
-            "orders=3 sales=3 commissions=3 lost=0 double=0"
+            "orders=3 sales=3 commissions=3 clicks=0 lost=0 double=0"
         );
     }
 
@@ -239,14 +257,20 @@ mod tests {
             counted.commissions.remove(1);
             counted.partners_sales = 2;
         });
-        assert_eq!(line, "orders=3 sales=2 commissions=2 lost=1 double=0");
+        assert_eq!(
+            line,
+            "orders=3 sales=2 commissions=2 clicks=0 lost=1 double=0"
+        );
         assert_eq!(complaints, ["lost: inv_2"]);
     }
 
     #[test]
     fn a_sale_without_its_commission_is_lost() {
         let (line, complaints) = after(|_, counted| drop(counted.commissions.remove(0)));
-        assert_eq!(line, "orders=3 sales=3 commissions=2 lost=1 double=0");
+        assert_eq!(
+            line,
+            "orders=3 sales=3 commissions=2 clicks=0 lost=1 double=0"
+        );
         assert_eq!(complaints, ["lost: inv_1"]);
     }
 
@@ -260,14 +284,20 @@ mod tests {
             });
             counted.partners_sales = 4;
         });
-        assert_eq!(line, "orders=3 sales=4 commissions=4 lost=0 double=1");
+        assert_eq!(
+            line,
+            "orders=3 sales=4 commissions=4 clicks=0 lost=0 double=1"
+        );
         assert_eq!(complaints, ["double: inv_3"]);
 
         let (line, complaints) = after(|_, counted| {
             counted.sales.get_mut("user_3").unwrap().push(sale(4));
             counted.partners_sales = 4;
         });
-        assert_eq!(line, "orders=3 sales=4 commissions=3 lost=0 double=1");
+        assert_eq!(
+            line,
+            "orders=3 sales=4 commissions=3 clicks=0 lost=0 double=1"
+        );
         assert_eq!(complaints, ["double: inv_3"]);
     }
 
@@ -281,7 +311,10 @@ mod tests {
                 ..commission(2)
             };
         });
-        assert_eq!(line, "orders=3 sales=3 commissions=3 lost=1 double=1");
+        assert_eq!(
+            line,
+            "orders=3 sales=3 commissions=3 clicks=0 lost=1 double=1"
+        );
         assert_eq!(complaints, ["lost: inv_1", "double: inv_2"]);
     }
 

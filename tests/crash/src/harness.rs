@@ -1,4 +1,4 @@
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -13,11 +13,14 @@ use crate::{
     api::Api,
     args::{self, Run},
     compare::{Sold, compare},
+    counted::Counted,
     database::{Database, States},
+    locker::Locker,
     process::Cluster,
     storm::{Plan, Storm},
     tally::Kind,
     visitor::Visitor,
+    visitors::Visitors,
 };
 
 /// The partner who earns.
@@ -37,14 +40,15 @@ pub(crate) async fn run_until_interrupted(args: Run) -> anyhow::Result<()> {
 async fn run(args: Run) -> anyhow::Result<()> {
     let seed = args.seed.unwrap_or_else(|| rand::rng().random());
     println!(
-        "store={} seed={seed} kills={} orders_per_second={} kill_every_ms={}",
-        match args.store {
-            args::Store::Sqlite => "sqlite",
-            args::Store::Postgres => "postgres",
-        },
+        "store={} server_store={} seed={seed} kills={} orders_per_second={} kill_every_ms={} \
+         clicks_per_second={} lock_seconds={}",
+        args.store.as_str(),
+        args.server_store.as_str(),
         args.kills,
         args.orders_per_second,
         args.kill_every_ms,
+        args.clicks_per_second,
+        args.lock_seconds,
     );
     let folder = tempfile::Builder::new()
         .prefix("refport-crash-")
@@ -57,20 +61,24 @@ async fn run(args: Run) -> anyhow::Result<()> {
 }
 
 async fn rage_and_compare(args: &Run, seed: u64, folder: &Path) -> anyhow::Result<()> {
-    let cluster = match args.store {
-        args::Store::Sqlite => None,
-        args::Store::Postgres => Some(Cluster::start(
-            std::process::Command::new(std::env::current_exe()?).arg("cluster"),
-        )?),
+    let needs_cluster = [args.store, args.server_store].contains(&args::Store::Postgres);
+    let cluster = needs_cluster.then(Cluster::start_own).transpose()?;
+    let database_of = async |store, name: &'static str| match (&cluster, store) {
+        (Some(cluster), args::Store::Postgres) => cluster.create(name).await,
+        _ => {
+            let file = folder.join(name).with_extension("db");
+            Ok(format!("sqlite://{}", file.display()))
+        }
     };
-    let shop_database = match &cluster {
-        Some(cluster) => cluster.url.clone(),
-        None => format!("sqlite://{}", folder.join("shop.db").display()),
-    };
+    let shop_database = database_of(args.store, "shop").await?;
+    let server_database = database_of(args.server_store, "refport").await?;
     let mut random = StdRng::seed_from_u64(seed);
     let database = Database::open(&shop_database).await?;
-    let mut storm = Storm::new(set_up(args, seed, folder, shop_database)?);
-    let api = Api::new(&storm.plan().server_url(), &storm.plan().api_key)?;
+    let (plan, visitors_link) = set_up(args, seed, folder, shop_database, server_database)?;
+    let server_database = plan.server_database.clone();
+    let counted = Counted::open(&server_database).await?;
+    let mut storm = Storm::new(plan);
+    let api = Arc::new(Api::new(&storm.plan().server_url(), &storm.plan().api_key)?);
 
     storm.start(Kind::Server)?;
     wait_for_server(&mut storm, &api).await?;
@@ -78,6 +86,13 @@ async fn rage_and_compare(args: &Run, seed: u64, folder: &Path) -> anyhow::Resul
     storm.start(Kind::Producer)?;
     storm.start(Kind::Worker)?;
     wait_for_first_sale(&mut storm, &database).await?;
+    let url = format!("{}/r/{visitors_link}", storm.plan().server_url());
+    let visitors = Arc::new(Visitors::start(&url, args.clicks_per_second)?);
+    let locker = Locker::start(
+        server_database.clone(),
+        Arc::clone(&api),
+        Arc::clone(&visitors),
+    );
     let begun = Instant::now();
     let every = Duration::from_millis(args.kill_every_ms.get().into());
     storm.rage(args.kills, every, &mut random).await?;
@@ -88,12 +103,24 @@ async fn rage_and_compare(args: &Run, seed: u64, folder: &Path) -> anyhow::Resul
     storm.start(Kind::Producer)?;
     storm.start(Kind::Worker)?;
     wait_for_server(&mut storm, &api).await?;
+    let mut locks = locker.stop().await?;
+    let time = Duration::from_secs(args.lock_seconds);
+    locks.hold(&server_database, &api, &visitors, time).await?;
+    storm.check()?;
     storm.stop(Kind::Producer).await?;
     let left = database.states().await?.open;
     let begun = Instant::now();
     let outbox = drained(&mut storm, &database).await?;
     let drained = begun.elapsed();
     storm.stop(Kind::Worker).await?;
+    // The visitors still come, and what they were given by then is counted.
+    storm.terminate_server().await?;
+    let mut visitors =
+        Arc::try_unwrap(visitors).map_err(|_| anyhow::anyhow!("the locker is still there"))?;
+    visitors.stop().await;
+    let clicks = counted.clicks(&visitors_link).await?;
+    storm.start(Kind::Server)?;
+    wait_for_server(&mut storm, &api).await?;
 
     let orders = database.orders().await?;
     let tally = storm.tally();
@@ -104,15 +131,43 @@ async fn rage_and_compare(args: &Run, seed: u64, folder: &Path) -> anyhow::Resul
         committed: tally.committed().clone(),
         outbox,
     };
-    let verdict = compare(&sold, &api.counted(&asked).await?);
+    let mut verdict = compare(&sold, &api.counted(&asked).await?);
+    let sales = verdict.sales();
+    let judged = visitors.judge(&api, &clicks, &storm.stops().starts).await?;
+    locks.check(&counted).await?;
     storm.stop(Kind::Server).await?;
 
+    // Each of these sales has made its click's row, where there was none.
+    let now = counted.clicks(&visitors_link).await?;
+    if now.ids.len() as u64 != now.by_day || now.ids.len() != judged.handed_out + judged.unseen {
+        verdict.add_wrong([format!(
+            "after the sales there are {} clicks, {} by day",
+            now.ids.len(),
+            now.by_day
+        )]);
+    }
+    counted.close().await;
     let tally = storm.tally();
     print!("{tally}");
+    println!(
+        "clicks: {} handed out, {} of them counted, {} not; {} counted whose visitor was cut off",
+        judged.handed_out,
+        judged.counted,
+        judged.handed_out - judged.counted,
+        judged.unseen,
+    );
+    println!("{locks}");
+    println!(
+        "orderly stops: {}, the longest in {:.1} s",
+        storm.stops().starts.len(),
+        storm.stops().longest.as_secs_f64(),
+    );
+    verdict.add_clicks(judged);
+    verdict.add_wrong(locks.wrong);
     let answered = tally.ended(Kind::Server, "200");
     println!(
         "sales answered again: {}; events claimed again: {}; committed and not told so: {}",
-        answered.saturating_sub(verdict.sales() as u64),
+        answered.saturating_sub(sales as u64),
         database.claimed_again().await?,
         sold.orders.len() - sold.committed.len().min(sold.orders.len()),
     );
@@ -130,16 +185,26 @@ async fn rage_and_compare(args: &Run, seed: u64, folder: &Path) -> anyhow::Resul
 }
 
 /// A workspace with a partner who earns a tenth of every sale, as the command line makes it.
-fn set_up(args: &Run, seed: u64, folder: &Path, shop_database: String) -> anyhow::Result<Plan> {
-    let server_database = format!("sqlite://{}", folder.join("refport.db").display());
+///
+/// With the key of another partner's link, for the visitors who buy nothing.
+fn set_up(
+    args: &Run,
+    seed: u64,
+    folder: &Path,
+    shop_database: String,
+    server_database: String,
+) -> anyhow::Result<(Plan, String)> {
     let store = Store::open(&server_database)?;
     let setup = store.init()?;
     let reward = Reward::new(Amount::percent("10")?, Interval::Lifetime)?;
     store.set_reward(&RewardTarget::Program, &reward)?;
     let partner = NewPartner::new(PARTNER, "Partner").destination("http://shop.example/");
     let key = store.add_partner(partner)?.link_key.context("no link")?;
+    let partner = NewPartner::new("visited@example.com", "Visited");
+    let partner = store.add_partner(partner.destination("http://shop.example/"))?;
+    let visitors_link = partner.link_key.context("no link")?;
     let port = free_port()?;
-    Ok(Plan {
+    let plan = Plan {
         folder: folder.to_owned(),
         shop_database,
         server_database,
@@ -149,12 +214,13 @@ fn set_up(args: &Run, seed: u64, folder: &Path, shop_database: String) -> anyhow
         clicks: Vec::new(),
         orders_per_second: args.orders_per_second,
         seed,
-    })
+    };
+    Ok((plan, visitors_link))
 }
 
 /// A port that is free, and below those from which systems take a connection's own: a client that
 /// connects to nobody there could else meet itself.
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     const TRIES: usize = 100;
     let port = || rand::rng().random_range(20_000..30_000);
     (0..TRIES)

@@ -8,6 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
 /// This program in one of its roles. It ends when this is dropped.
@@ -57,16 +59,31 @@ impl Process {
 
     /// Tells it to stop, and waits until it has, as it should.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(60);
         drop(self.stdin.take());
+        self.stopped(Duration::from_secs(60)).await
+    }
+
+    /// Sends it SIGTERM, and waits until it has stopped, as it should. `None` where it had ended by
+    /// itself, else how long it took.
+    pub(crate) async fn terminate(&mut self, within: Duration) -> anyhow::Result<Option<Duration>> {
+        if self.ended()?.is_some() {
+            return Ok(None);
+        }
+        let told = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.stopped(within).await?;
+        Ok(Some(told.elapsed()))
+    }
+
+    async fn stopped(&mut self, within: Duration) -> anyhow::Result<()> {
         let told = Instant::now();
         loop {
             if let Some(status) = self.ended()? {
                 ensure!(status.success(), "ended with {status} when told to stop");
                 return Ok(());
             }
-            if told.elapsed() > PATIENCE {
-                bail!("did not stop within {PATIENCE:?}");
+            if told.elapsed() > within {
+                bail!("did not stop within {within:?}");
             }
             sleep(Duration::from_millis(10)).await;
         }
@@ -92,7 +109,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts it, and waits until it is up. An interrupt from the terminal goes past it: it has to
     /// clean up.
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -109,6 +126,22 @@ impl Cluster {
         ensure!(!cluster.url.is_empty(), "Postgres did not start");
         cluster.url.truncate(cluster.url.trim_end().len());
         Ok(cluster)
+    }
+
+    /// This program as the one that keeps the cluster.
+    pub(crate) fn start_own() -> anyhow::Result<Self> {
+        Self::start(Command::new(std::env::current_exe()?).arg("cluster"))
+    }
+
+    /// Makes a database, and gives its URL.
+    pub(crate) async fn create(&self, name: &'static str) -> anyhow::Result<String> {
+        let mut connection = PgConnection::connect(&self.url).await?;
+        let sql = format!("CREATE DATABASE {name}");
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(self.url.replacen("/postgres?", &format!("/{name}?"), 1))
     }
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     env, fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
@@ -6,13 +7,15 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use rand::{Rng, rngs::StdRng, seq::IndexedMutRandom};
+use anyhow::{Context, bail, ensure};
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use refport_outbox::refport_core::ClickId;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
+    journal,
     process::Process,
+    roles::{CLICKS_LEFT, DRAIN},
     tally::{Kind, Tally},
 };
 
@@ -49,6 +52,7 @@ impl Plan {
             Kind::Server => {
                 command.args(["--database", &self.server_database]);
                 command.args(["--port", &self.port.to_string()]);
+                command.args(["--start", &start.to_string()]);
             }
             Kind::Producer => {
                 let clicks: Vec<&str> = self.clicks.iter().map(ClickId::as_str).collect();
@@ -74,6 +78,15 @@ pub(crate) struct Storm {
     plan: Plan,
     places: Vec<Place>,
     tally: Tally,
+    stops: Stops,
+}
+
+/// The servers that were told to stop by a signal, and did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stops {
+    /// Their starts.
+    pub(crate) starts: BTreeSet<u32>,
+    pub(crate) longest: Duration,
 }
 
 #[derive(Debug)]
@@ -106,6 +119,7 @@ impl Storm {
             plan,
             places: places.into(),
             tally: Tally::default(),
+            stops: Stops::default(),
         }
     }
 
@@ -115,6 +129,10 @@ impl Storm {
 
     pub(crate) const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    pub(crate) const fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     /// Starts all of this kind that do not run.
@@ -145,32 +163,35 @@ impl Storm {
             }
             self.check()?;
             if next_kill <= now {
-                self.kill_one(random)?;
+                self.kill_one(random).await?;
                 next_kill = Instant::now() + draw(random);
             }
         }
         Ok(())
     }
 
-    fn kill_one(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
+    /// One kill of the server in three is a SIGTERM.
+    async fn kill_one(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
         const PAUSE: Duration = Duration::from_millis(300);
         /// Of one in ten.
         const LONG_PAUSE: Duration = Duration::from_secs(3);
-        let mut running: Vec<&mut Place> = self
-            .places
-            .iter_mut()
-            .filter(|place| place.process.is_some())
+        let running: Vec<usize> = (0..self.places.len())
+            .filter(|number| self.places[*number].process.is_some())
             .collect();
-        let Some(place) = running.choose_mut(random) else {
+        let Some(number) = running.choose(random) else {
             return Ok(());
         };
-        let Some(mut process) = place.process.take() else {
-            return Ok(());
-        };
-        if !process.kill()? {
-            bail!("{} ended by itself", place.name);
+        let place = &mut self.places[*number];
+        if place.kind == Kind::Server && random.random_ratio(1, 3) {
+            self.terminate_server().await?;
+            self.tally.add_termination(Kind::Server);
+        } else if let Some(mut process) = place.process.take() {
+            if !process.kill()? {
+                bail!("{} ended by itself", place.name);
+            }
+            self.tally.add(place.kind, &process.journal, true)?;
         }
-        self.tally.add(place.kind, &process.journal, true)?;
+        let place = &mut self.places[*number];
         let longest = if random.random_ratio(1, 10) {
             LONG_PAUSE
         } else {
@@ -181,6 +202,31 @@ impl Storm {
         if kills.is_multiple_of(50) {
             eprintln!("{kills} kills");
         }
+        Ok(())
+    }
+
+    /// Sends the server SIGTERM. It must stop in time, with all its clicks counted.
+    pub(crate) async fn terminate_server(&mut self) -> anyhow::Result<()> {
+        /// For its requests, then for its clicks; the rest is for the machine.
+        const WITHIN: Duration = Duration::from_secs(2 * DRAIN.as_secs() + 5);
+        let mut places = self.places.iter_mut();
+        let place = places.find(|place| place.kind == Kind::Server);
+        let Some((place, mut process)) =
+            place.and_then(|place| Some(place.process.take()).flatten().map(|p| (place, p)))
+        else {
+            return Ok(());
+        };
+        let journal = process.journal.clone();
+        let took = process.terminate(WITHIN).await.context(place.name)?;
+        let took = took.context("the server ended by itself")?;
+        self.tally.add(Kind::Server, &journal, false)?;
+        let mut ends = journal::read(&journal)?;
+        let left = ends.remove(CLICKS_LEFT).flatten();
+        if let Some(left) = left {
+            ensure!(left == "0", "the server stopped with {left} clicks left");
+            self.stops.starts.insert(place.starts - 1);
+        }
+        self.stops.longest = self.stops.longest.max(took);
         Ok(())
     }
 

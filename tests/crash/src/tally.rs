@@ -55,6 +55,8 @@ struct Work {
     kills: u32,
     /// Kills while something was begun and not ended.
     hits: u32,
+    /// Orderly stops among what else would have been kills.
+    terminations: u32,
     /// By how it ended; what a kill cut off has no end.
     ends: BTreeMap<Option<String>, u64>,
 }
@@ -67,6 +69,9 @@ impl Tally {
         work.kills += u32::from(killed);
         work.hits += u32::from(killed && ends.values().any(Option::is_none));
         for (name, how) in ends {
+            if name.starts_with('=') {
+                continue;
+            }
             if kind == Kind::Producer {
                 if how.as_deref() == Some(Ending::Commit.as_str()) {
                     self.committed.insert(name.clone());
@@ -78,9 +83,15 @@ impl Tally {
         Ok(())
     }
 
-    /// How many processes were killed while they ran.
+    /// Counts a process that was told to stop by a signal, and did.
+    pub(crate) fn add_termination(&mut self, kind: Kind) {
+        self.kinds.entry(kind).or_default().terminations += 1;
+    }
+
+    /// How many processes were killed while they ran, or stopped by a signal.
     pub(crate) fn kills(&self) -> u32 {
-        self.kinds.values().map(|work| work.kills).sum()
+        let works = self.kinds.values();
+        works.map(|work| work.kills + work.terminations).sum()
     }
 
     /// The orders that the shop began, whatever became of them.
@@ -104,12 +115,21 @@ impl Tally {
 /// A line for each kind.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (kind, Work { kills, hits, ends }) in &self.kinds {
+        for (kind, work) in &self.kinds {
+            let Work {
+                kills,
+                hits,
+                terminations,
+                ends,
+            } = work;
             write!(
                 f,
-                "{kind:<8}  {kills} kills, {hits} of them amid its work; {}:",
-                kind.work()
+                "{kind:<8}  {kills} kills, {hits} of them amid its work; "
             )?;
+            if *terminations > 0 {
+                write!(f, "{terminations} orderly stops; ")?;
+            }
+            write!(f, "{}:", kind.work())?;
             for (how, times) in ends {
                 write!(f, " {times} {}", how.as_deref().unwrap_or("cut off"))?;
             }

@@ -14,11 +14,15 @@ use std::{
 
 use tokio::sync::oneshot;
 
-pub(crate) use self::producer::customer_of;
+pub(crate) use self::{
+    producer::customer_of,
+    server::{CHECK, CLICKS_LEFT, CONFLICTS, DRAIN, START},
+};
 use crate::args::Role;
 
 pub(crate) async fn play(role: Role) -> anyhow::Result<()> {
     match role {
+        Role::Servers(_) => unreachable!("it is no process of a run"),
         Role::Server(args) => server::run(args).await,
         Role::Producer(args) => producer::run(args).await,
         Role::Worker(args) => worker::run(args).await,
