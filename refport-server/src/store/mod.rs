@@ -90,9 +90,9 @@ impl Store {
         let handle = runtime.get().handle().clone();
         let pool = match location {
             Location::Postgres(options) => {
-                let pool = wait_for(runtime.get(), postgres::open(*options, migrates))?;
+                let (pool, writer) = wait_for(runtime.get(), postgres::open(*options, migrates))?;
                 let (queue, retention) = (Arc::clone(&queue), Arc::clone(&retention));
-                postgres::start_writer(pool.clone(), queue, retention, &handle);
+                postgres::start_writer(writer, queue, retention, &handle);
                 Pool::Postgres(pool)
             }
             Location::Sqlite(path) => {

@@ -29,11 +29,14 @@ pub(super) const RECORDED_BY_KEY: &str = recorded!(
      WHERE event.workspace_id = $1 AND event.kind = $2 AND event.dedupe_key = $3"
 );
 
+// `OFFSET 0` keeps the planner from turning the lookup round, into a walk over the table.
 pub(super) const RECORDED_BY_KEYS: &str = recorded!(
     "FROM UNNEST($1::text[], $2::text[], $3::text[]) AS wanted (workspace_id, kind, dedupe_key)
-     JOIN event ON event.workspace_id = wanted.workspace_id AND event.kind = wanted.kind
-               AND event.dedupe_key = wanted.dedupe_key
-     JOIN customer ON customer.id = event.customer_id"
+     CROSS JOIN LATERAL (SELECT * FROM event
+                         WHERE event.workspace_id = wanted.workspace_id AND event.kind = wanted.kind
+                           AND event.dedupe_key = wanted.dedupe_key OFFSET 0) event
+     CROSS JOIN LATERAL (SELECT external_id FROM customer
+                         WHERE customer.id = event.customer_id OFFSET 0) customer"
 );
 pub(super) const RECORDED_BY_IDS: &str = recorded!(
     "FROM event JOIN customer ON customer.id = event.customer_id WHERE event.id = ANY($1)"
@@ -71,8 +74,10 @@ pub(super) const LINK_BY_ID: &str = link!("WHERE link.id = $1");
 pub(super) const LINK_BY_NUMBER: &str = link!("WHERE link.workspace_id = $1 AND link.number = $2");
 
 pub(super) const LINKS: &str = link!(
-    "WHERE link.id = ANY($1) OR (link.workspace_id, link.number)
-                                IN (SELECT * FROM UNNEST($2::text[], $3::bigint[]))"
+    "JOIN (SELECT id FROM link WHERE id = ANY($1)
+           UNION SELECT link.id FROM UNNEST($2::text[], $3::bigint[]) AS wanted (workspace_id, number)
+           JOIN link ON link.workspace_id = wanted.workspace_id AND link.number = wanted.number) found
+     ON found.id = link.id"
 );
 
 #[derive(Debug, FromRow)]

@@ -54,7 +54,8 @@ pub(super) async fn apply_clicks(db: &mut PgConnection, clicks: &[NewClick]) -> 
                FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[],
                            $7::text[], $8::bigint[])
                     AS new (id, workspace_id, link_id, verdict, address_hash, user_agent, referrer, created_at)
-               JOIN link ON link.id = new.link_id ORDER BY new.id
+               CROSS JOIN LATERAL (SELECT id FROM link WHERE link.id = new.link_id OFFSET 0) link
+               ORDER BY new.id
                ON CONFLICT (id) DO NOTHING RETURNING link_id, created_at, verdict";
     let inserted: Vec<(String, i64, String)> = sqlx::query_as(sql)
         .bind(column!(clicks, |click| &*click.id))

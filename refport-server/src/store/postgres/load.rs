@@ -115,16 +115,29 @@ async fn load_clicks(db: &mut PgConnection, events: &[&Event]) -> Result<Vec<Cli
     Ok(rows.into_iter().map(click).collect())
 }
 
-const CUSTOMERS: &str = "
-    SELECT customer.id, customer.workspace_id, customer.identity, customer.external_id, customer.email,
-           customer.email_key, customer.name, customer.avatar, customer.click_id, customer.link_id,
-           customer.version
-    FROM (SELECT id FROM customer
-          WHERE (workspace_id, identity) IN (SELECT * FROM UNNEST($1::text[], $2::text[]))
-          UNION SELECT id FROM customer
-          WHERE (workspace_id, email_key) IN (SELECT * FROM UNNEST($3::text[], $4::text[]))
-          UNION SELECT id FROM customer WHERE click_id = ANY($5)) found
-    JOIN customer ON customer.id = found.id";
+macro_rules! customers {
+    () => {
+        "SELECT id, workspace_id, identity, external_id, email, email_key, name, avatar, click_id,
+                link_id, version FROM customer "
+    };
+}
+
+// `OFFSET 0` keeps the planner from turning the lookups round, into walks over the table.
+const CUSTOMERS: &str = concat!(
+    "SELECT found.* FROM UNNEST($1::text[], $2::text[]) AS wanted (workspace_id, identity)
+     CROSS JOIN LATERAL (",
+    customers!(),
+    "WHERE customer.workspace_id = wanted.workspace_id AND customer.identity = wanted.identity
+     OFFSET 0) found
+     UNION SELECT found.* FROM UNNEST($3::text[], $4::text[]) AS wanted (workspace_id, email_key)
+     CROSS JOIN LATERAL (",
+    customers!(),
+    "WHERE customer.workspace_id = wanted.workspace_id AND customer.email_key = wanted.email_key
+     OFFSET 0) found
+     UNION ",
+    customers!(),
+    "WHERE click_id = ANY($5)"
+);
 
 async fn load_customers(db: &mut PgConnection, events: &[&Event]) -> Result<Vec<KnownCustomer>> {
     let (mut identities, mut emails, mut clicks) = (Vec::new(), Vec::new(), Vec::new());

@@ -16,10 +16,11 @@ use tokio::runtime::Handle;
 use super::{Result, queue::Queue, retention::Retention};
 
 /// Opens the database and brings its tables up to date where `migrates`; else looks whether they are.
-pub(super) async fn open(options: PgConnectOptions, migrates: bool) -> Result<PgPool> {
-    let pool = connect::connect(options).await?;
+/// Answers connections to read by, and the writer's.
+pub(super) async fn open(options: PgConnectOptions, migrates: bool) -> Result<(PgPool, PgPool)> {
+    let pool = connect::connect(options.clone()).await?;
     migrate::migrate(&pool, migrates).await?;
-    Ok(pool)
+    Ok((pool, connect::connect_writer(options).await?))
 }
 
 /// Starts the task that writes.
