@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod api_key;
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench;
 mod config;
 mod dialect;
 mod domain;

@@ -22,6 +22,8 @@ mod url;
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "bench-internals")]
+pub(crate) use self::sqlite::Alone;
 pub use self::{
     admin::{Group, NewPartner, NewProgram, Partner, RewardTarget, Setup},
     explain::{Explanation, Question},
@@ -283,7 +285,7 @@ enum Problem {
 
 impl StoreError {
     /// Something the caller asked for that cannot be, as a sentence for people.
-    fn refused(why: impl Into<String>) -> Self {
+    pub(crate) fn refused(why: impl Into<String>) -> Self {
         Self(Problem::Refused(why.into()))
     }
 

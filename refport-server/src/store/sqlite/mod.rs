@@ -6,6 +6,9 @@ mod load;
 mod migrate;
 mod writer;
 
+#[cfg(feature = "bench-internals")]
+pub(crate) use self::writer::Alone;
+
 use std::{path::Path, sync::Arc};
 
 use tokio::runtime::Handle;

@@ -228,6 +228,34 @@ fn begin(connection: &mut Connection, go_on: impl Fn() -> bool) -> Result<Option
     }
 }
 
+/// What a server without a queue would have: a connection whose caller writes one event and waits for
+/// its commit.
+#[cfg(feature = "bench-internals")]
+pub(crate) struct Alone {
+    connection: Connection,
+    links: load::Links,
+}
+
+#[cfg(feature = "bench-internals")]
+impl Alone {
+    /// To a file whose tables are there.
+    pub(crate) fn open(path: &std::path::Path) -> Result<Self> {
+        let connection = super::connect::connect(path)?;
+        super::connect::configure(&connection)?;
+        Ok(Self {
+            connection,
+            links: load::Links::default(),
+        })
+    }
+
+    pub(crate) fn record(&mut self, event: &Event) -> Result<Outcome> {
+        let transaction = begin(&mut self.connection, || true)?.ok_or(Problem::Busy)?;
+        let events = std::slice::from_ref(event);
+        let outcomes = write_all(transaction, &mut self.links, events)?;
+        outcomes.into_iter().next().ok_or(Problem::Busy.into())
+    }
+}
+
 fn write_all(
     transaction: Transaction<'_>,
     links: &mut load::Links,
