@@ -39,6 +39,15 @@ impl Table {
         self.add(name, shown(value), bound, verdict, detail);
     }
 
+    /// Says of the last row why its bound is out of reach, where it was missed.
+    pub fn if_missed(&mut self, why: &str) {
+        if let Some(row) = self.0.last_mut()
+            && row.verdict == Verdict::Missed
+        {
+            row.detail = format!("{}; missed because {why}", row.detail);
+        }
+    }
+
     /// A value that decides nothing.
     pub fn informs(&mut self, name: &str, value: f64, detail: String) {
         self.add(name, shown(value), String::new(), Verdict::Informs, detail);

@@ -44,34 +44,51 @@ pub fn thread_cpu_time() -> Duration {
         .expect("CPU time counts from zero")
 }
 
+/// CPU time of another process, in steps of the kernel's clock (10 ms).
+///
+/// # Errors
+///
+/// When it is gone, and where there is no `/proc`, as outside Linux.
+pub fn cpu_time_of(process: u32) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    in_time(ticks(&fields(&stat))?)
+}
+
 /// CPU time of the processes that `parent` has started and that still run.
 ///
 /// # Errors
 ///
 /// Where there is no `/proc`, as outside Linux.
 pub fn cpu_time_of_children(parent: u32) -> anyhow::Result<Duration> {
-    let mut ticks = 0;
+    let mut sum = 0;
     for process in fs::read_dir("/proc")? {
         // Others end meanwhile.
         let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else {
             continue;
         };
-        // The name before may hold blanks; then come the state and the parent.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split(' ').collect();
+        let fields = fields(&stat);
         if let [_, _, of, ..] = fields[..]
             && of.parse() == Ok(parent)
         {
-            for field in [12, 13] {
-                ticks += fields
-                    .get(field)
-                    .context("stat has the times")?
-                    .parse::<u64>()?;
-            }
+            sum += ticks(&fields)?;
         }
     }
-    Ok(Duration::from_secs_f64(
-        ticks as f64 / clock_ticks_per_second() as f64,
-    ))
+    in_time(sum)
+}
+
+/// The name before may hold blanks; then come the state and the parent.
+fn fields(stat: &str) -> Vec<&str> {
+    stat.rsplit(')').next().unwrap_or("").split(' ').collect()
+}
+
+fn ticks(fields: &[&str]) -> anyhow::Result<u64> {
+    let field = |at: usize| fields.get(at).context("stat has the times");
+    Ok(field(12)?.parse::<u64>()? + field(13)?.parse::<u64>()?)
+}
+
+fn in_time(ticks: u64) -> anyhow::Result<Duration> {
+    let seconds = ticks as f64 / clock_ticks_per_second() as f64;
+    Ok(Duration::try_from_secs_f64(seconds)?)
 }
 
 /// Connections to `port` of this machine, in IPv4, that have come about.

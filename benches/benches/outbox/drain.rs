@@ -2,7 +2,6 @@
 //! one thread, against the same server.
 
 use std::{
-    fs,
     path::Path,
     sync::{
         Arc,
@@ -12,11 +11,14 @@ use std::{
 };
 
 use anyhow::ensure;
-use refport_bench::usage;
+use refport_bench::{
+    postgres::{postmaster, transactions},
+    usage,
+};
 use refport_core::Refport;
 use refport_outbox::{Outbox, State};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, SqlitePool, sqlite::SqlitePoolOptions};
+use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
 use tokio::task::JoinSet;
 
 use super::{
@@ -143,20 +145,6 @@ pub(super) async fn postgres(
         besides: drained.besides + cpu.as_secs_f64() / drained.seconds,
         ..drained
     })
-}
-
-/// The process that has started all others of a cluster.
-fn postmaster(socket: &str) -> anyhow::Result<u32> {
-    let file = Path::new(socket).join("data/postmaster.pid");
-    let first = fs::read_to_string(file)?;
-    Ok(first.lines().next().unwrap_or_default().parse()?)
-}
-
-/// How many transactions of the cluster have written: each takes a number.
-pub(super) async fn transactions(pool: &PgPool) -> anyhow::Result<u64> {
-    const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text";
-    let next: String = sqlx::query_scalar(NEXT).fetch_one(pool).await?;
-    Ok(next.parse()?)
 }
 
 async fn drain(outbox: &Outbox, url: &str, events: u64) -> anyhow::Result<Drained> {

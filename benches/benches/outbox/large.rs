@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use refport_bench::child::{self, Server};
+use refport_bench::{
+    child::{self, Server},
+    postgres,
+};
 use refport_outbox::Outbox;
 use refport_test_cluster::{Cluster, Flushes};
 use serde::{Deserialize, Serialize};
@@ -191,7 +194,7 @@ impl Shop {
         let server = Server::start("server")?;
         let (log, transactions) = (
             self.log()?,
-            self.with(async |pool| drain::transactions(&pool).await)?,
+            self.with(async |pool| postgres::transactions(&pool).await)?,
         );
         let start = Instant::now();
         let workers = self.workers(processes, server.url())?;
@@ -199,7 +202,7 @@ impl Shop {
         let seconds = start.elapsed().as_secs_f64();
         let (log, transactions) = (
             self.log()? - log,
-            self.with(async |pool| drain::transactions(&pool).await)? - transactions,
+            self.with(async |pool| postgres::transactions(&pool).await)? - transactions,
         );
         let delivered = delivered(workers)?;
         let taken: u64 = server.stop()?.trim().parse()?;

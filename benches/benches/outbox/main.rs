@@ -11,7 +11,6 @@
 
 mod backlog;
 mod busy;
-mod disk;
 mod drain;
 mod fill;
 mod large;

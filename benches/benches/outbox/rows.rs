@@ -5,18 +5,19 @@ use std::env;
 use anyhow::ensure;
 use refport_bench::{
     child::{self, Count, Server},
+    disk,
+    numbers::median,
+    postgres::{self, MISSING},
     table::Table,
 };
 use refport_test_cluster::{Cluster, Flushes};
-use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use super::{
     backlog::{self, Claims, LARGE, SMALL},
-    disk,
     drain::{Drained, IN_FLIGHT},
     on_one_thread,
     orders::{Backlog, Beside, Times, Written},
-    shop,
+    shop::CHECKPOINTS,
 };
 
 /// How often what is timed is run, in turns.
@@ -42,19 +43,9 @@ fn is_ci() -> bool {
     env::var_os("CI").is_some()
 }
 
-const NO_POSTGRES: &str = "no Postgres under /usr/lib/postgresql";
-
 /// Another database on the cluster.
 pub(super) fn database(cluster: &Cluster, name: &str) -> anyhow::Result<String> {
-    let socket = cluster.socket().display().to_string();
-    let options = shop::postgres_options(&socket, "postgres");
-    on_one_thread(async {
-        let mut connection = options.connect().await?;
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        sqlx::raw_sql(create).execute(&mut connection).await?;
-        Ok(())
-    })?;
-    Ok(socket)
+    on_one_thread(postgres::create(cluster, name))
 }
 
 // An event in the transaction of its order.
@@ -101,7 +92,7 @@ fn instructions_per_order(beside: Beside) -> anyhow::Result<Option<f64>> {
     const FEW: u64 = 500;
     const MANY: u64 = 2000;
     let count = |orders: u64| {
-        let (orders, checkpoints) = (orders.to_string(), shop::CHECKPOINTS.to_string());
+        let (orders, checkpoints) = (orders.to_string(), CHECKPOINTS.to_string());
         child::count(
             Count::Instructions,
             &[
@@ -182,7 +173,7 @@ fn enqueue_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Res
     const NAME: &str = "Postgres: time with enqueue : with a plain statement";
     const ROUNDS: u64 = 300;
     let Some(cluster) = cluster else {
-        table.skip(NAME, NO_POSTGRES, is_ci());
+        table.skip(NAME, MISSING, is_ci());
         return Ok(());
     };
     let socket = database(cluster, "orders")?;
@@ -241,11 +232,7 @@ fn drain_sqlite(table: &mut Table) -> anyhow::Result<()> {
 
 fn drain_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
     let Some(cluster) = cluster else {
-        table.skip(
-            "Postgres: events/s, worker : bare client",
-            NO_POSTGRES,
-            is_ci(),
-        );
+        table.skip("Postgres: events/s, worker : bare client", MISSING, is_ci());
         return Ok(());
     };
     let server = Server::start("server")?;
@@ -322,12 +309,6 @@ fn beside_bare(
     Ok(())
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 // A claim with a long backlog.
 
 /// Of claims, in each run.
@@ -370,7 +351,7 @@ fn backlog_sqlite(table: &mut Table) -> anyhow::Result<()> {
 fn backlog_postgres(table: &mut Table, cluster: Option<&Cluster>) -> anyhow::Result<()> {
     const PAGES: &str = "Postgres: a claim's pages, long backlog : none";
     let Some(cluster) = cluster else {
-        table.skip(PAGES, NO_POSTGRES, is_ci());
+        table.skip(PAGES, MISSING, is_ci());
         return Ok(());
     };
     let mut looked_at = Vec::new();

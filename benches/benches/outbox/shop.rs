@@ -2,10 +2,11 @@
 
 use std::{path::Path, str::FromStr};
 
+use refport_bench::{numbers::scattered, postgres};
 use refport_core::{ClickId, Sale};
 use sqlx::{
     PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -52,13 +53,6 @@ impl Invoices {
     }
 }
 
-/// The finaliser of MurmurHash3: one to one, and neighbours end far from each other.
-const fn scattered(number: u64) -> u64 {
-    let bits = (number ^ (number >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    let bits = (bits ^ (bits >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    bits ^ (bits >> 33)
-}
-
 /// A file that waits for the disk at every commit. `checkpoints` is after how many pages the
 /// write-ahead log is moved into the file; 0 is never.
 pub(super) fn sqlite_options(file: &Path, checkpoints: u32) -> SqliteConnectOptions {
@@ -73,14 +67,6 @@ pub(super) fn sqlite_options(file: &Path, checkpoints: u32) -> SqliteConnectOpti
 /// SQLite's own number of pages.
 pub(super) const CHECKPOINTS: u32 = 1000;
 
-/// A database of this name, on the cluster that has its socket in this folder.
-pub(super) fn postgres_options(socket: &str, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
-        .socket(socket)
-        .username("postgres")
-        .database(database)
-}
-
 pub(super) async fn postgres(
     socket: &str,
     database: &str,
@@ -88,6 +74,6 @@ pub(super) async fn postgres(
 ) -> sqlx::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(connections)
-        .connect_with(postgres_options(socket, database))
+        .connect_with(postgres::options(socket, database))
         .await
 }

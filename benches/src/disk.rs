@@ -6,10 +6,14 @@ use std::{
     time::Instant,
 };
 
-use super::orders::median_micros;
+use crate::numbers::percentile;
 
 /// The median of writing one page over another and waiting for the disk, in microseconds.
-pub(super) fn flush_micros() -> anyhow::Result<f64> {
+///
+/// # Errors
+///
+/// When the temporary folder cannot be written.
+pub fn flush_micros() -> anyhow::Result<f64> {
     const PAGE: [u8; 4096] = [7; 4096];
     const PAGES: u32 = 64;
     const FLUSHES: u32 = 1000;
@@ -28,5 +32,5 @@ pub(super) fn flush_micros() -> anyhow::Result<f64> {
         file.sync_data()?;
         times.push(start.elapsed());
     }
-    Ok(median_micros(times))
+    Ok(percentile(&mut times, 50))
 }
