@@ -1,6 +1,6 @@
 //! What holds on both databases where services and workers fail.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use refport_outbox::{
     Entry, Outbox, Page, State, Worker, WorkerBuilder,
@@ -358,6 +358,10 @@ struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Log {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // Where there is one subscriber alone, what another thread logs first counts as what nobody listens to.
+        static OTHER: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+        LazyLock::force(&OTHER);
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
