@@ -12,6 +12,8 @@ pub(super) struct Circuit {
     failed: Vec<i64>,
     /// Which refusals there were since, and how many of each.
     refusals: Vec<(Refusal, u32)>,
+    /// Whether it comes back from a bad time, in which some events failed.
+    recovers: bool,
     /// Holds without a success between them.
     holds: u32,
     state: State,
@@ -45,6 +47,7 @@ impl Circuit {
             limit: 1,
             failed: Vec::new(),
             refusals: Vec::new(),
+            recovers: true,
             holds: 0,
             state: State::Flowing,
         }
@@ -87,12 +90,18 @@ impl Circuit {
         self.state == State::Probing
     }
 
+    /// Whether it comes back from a bad time: what failed goes behind what did not.
+    pub(super) const fn recovers(&self) -> bool {
+        self.recovers
+    }
+
     /// The destination took an event. Says whether that ends a bad time.
     pub(super) fn succeeded(&mut self) -> bool {
         self.refusals.clear();
         if self.state == State::Flowing {
             self.limit = self.most.min(self.limit + 1);
         }
+        self.recovers &= self.limit < self.most;
         self.answered()
     }
 
@@ -156,6 +165,7 @@ impl Circuit {
             Keeps::Half => (self.limit / 2).max(1),
             Keeps::None => 1,
         };
+        self.recovers |= keeps == Keeps::None;
         self.state = State::Held { since: now, until };
         (until, true)
     }
@@ -285,5 +295,22 @@ mod tests {
         });
         let most = Circuit::REFUSALS as usize + Circuit::WAYS;
         assert!(refused.count() < most);
+    }
+
+    #[test]
+    fn it_recovers_until_it_is_as_fast_as_ever() {
+        let mut circuit = Circuit::new(2);
+        circuit.succeeded();
+        assert!(!circuit.recovers());
+        circuit.hold(0, 10, Keeps::Half);
+        assert!(!circuit.recovers(), "a rate limit is no event's");
+        circuit.resume();
+        circuit.succeeded();
+        circuit.hold(0, 10, Keeps::None);
+        circuit.resume();
+        circuit.succeeded();
+        assert!(circuit.recovers());
+        circuit.succeeded();
+        assert!(!circuit.recovers());
     }
 }

@@ -87,6 +87,8 @@ on_both! {
     verdicts::what_could_count_twice_is_repeated_where_it_was_refused,
     verdicts::a_wrong_set_up_buries_few,
     verdicts::refusals_that_were_the_events_end_with_the_next_success,
+    verdicts::a_destination_is_tried_with_what_counts_once,
+    verdicts::what_failed_goes_behind_what_did_not,
     verdicts::a_rate_limit_costs_no_attempt_beside_others,
     fairness::an_event_that_always_fails_lets_new_ones_through,
     fairness::no_key_waits_for_ever,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use refport_outbox::{DeadLetter, Outbox, Page, State};
+use refport_outbox::{DeadLetter, Outbox, Page, State, refport_core::Lead};
 
 use crate::{
     database::{Database, HOUR, MINUTE, SECOND},
-    scripted::{Does, Service, enqueue},
+    scripted::{Does, Service, click, enqueue},
     trouble::{Log, build, states, uncertain, worker},
 };
 
@@ -329,6 +329,52 @@ pub(crate) async fn refusals_that_were_the_events_end_with_the_next_success(data
     let states = states(&outbox).await;
     let events = EVENTS as u64;
     assert_eq!(states, [(State::Delivered, events), (State::Dead, events)]);
+}
+
+pub(crate) async fn a_destination_is_tried_with_what_counts_once(database: Database) {
+    const LEADS: usize = 50;
+    let (outbox, service) = (database.outbox(), Service::refport());
+    for number in 0..LEADS {
+        let lead = Lead::new(click(), "Sign Up", format!("user_{number:02}"));
+        let _ = outbox.lead(lead).await.unwrap();
+    }
+    enqueue(&outbox, (0..3).map(|number| format!("inv_{number}"))).await;
+    service.always(page(502));
+    let mut worker = build(worker(&outbox, &service));
+    for _ in 0..3 * 12 {
+        worker.drain().await.unwrap();
+        database.pass(5 * MINUTE);
+    }
+    // Until it is known that it is the service.
+    assert_eq!(dead(&outbox).await.len(), 5);
+    service.always(Does::Takes);
+    database.pass(10 * MINUTE);
+    worker.drain().await.unwrap();
+    let left = (LEADS + 3 - 5) as u64;
+    assert_eq!(
+        states(&outbox).await,
+        [(State::Delivered, left), (State::Dead, 5)]
+    );
+}
+
+pub(crate) async fn what_failed_goes_behind_what_did_not(database: Database) {
+    let (outbox, service) = (database.outbox(), Service::refport());
+    service.with_invoice("failed", page(403));
+    enqueue(&outbox, ["failed".to_owned()]).await;
+    let mut worker = build(worker(&outbox, &service));
+    worker.drain().await.unwrap();
+    assert_eq!(outbox.paused().await.unwrap()[0].reason, "unexplained");
+    // It is due before the others are there.
+    database.pass(MINUTE);
+    enqueue(&outbox, (0..20).map(|number| format!("inv_{number:02}"))).await;
+    worker.drain().await.unwrap();
+    let calls = service.called("invoiceId");
+    assert_eq!(calls.len(), 22);
+    let again = calls
+        .iter()
+        .rposition(|invoice| invoice == "failed")
+        .unwrap();
+    assert!(again > 10, "{calls:?}");
 }
 
 /// A service that asks to be left alone is not done with the event, whatever others do meanwhile.
