@@ -93,8 +93,10 @@ pub struct PausedDestination {
     pub since: Timestamp,
     /// When a worker tries with one event whether it goes again.
     pub until: Timestamp,
-    /// Why: `rate_limit`, `unreachable`, `denied` (401 or 403: the API key is wrong, and people must
-    /// see to it) or `failing`.
+    /// Why: `rate_limit`, `unreachable` or `failing`; or what people must see to: `denied` (401, or a 403
+    /// of the service's own: the API key is wrong), `not_set_up` (the client is a disabled one),
+    /// `unexplained` and `unreadable_answer` (it is not the service that answers, but a proxy or a wrong
+    /// address), `refused` (it refuses one event after another in the same way: the set-up is wrong).
     pub reason: String,
     /// The service's HTTP status, where it answered.
     pub status: Option<u16>,

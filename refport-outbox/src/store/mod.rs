@@ -169,6 +169,19 @@ pub(crate) struct Claim<'a> {
     pub(crate) limit: usize,
     pub(crate) now: i64,
     pub(crate) lease_until: i64,
+    pub(crate) order: Order,
+}
+
+/// What is claimed first of what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// What has been due for long.
+    Due,
+    /// What never failed: what did, after it.
+    Healthy,
+    /// The sales of an invoice, which count once, and of them what never failed: to see with one whether a
+    /// destination is well again.
+    Probe,
 }
 
 #[derive(Debug, Default)]

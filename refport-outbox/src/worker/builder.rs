@@ -25,8 +25,12 @@ use crate::Outbox;
 ///
 /// A service that is out of reach, limits the rate or refuses the API key is no fault of the event:
 /// its attempt does not count, the destination is held back, and tried with one event after 1 s, 2 s,
-/// and so on up to 5 minutes, after the time that it asks for, or after 5 minutes with a wrong key. A
-/// 5xx, a time-out and a broken connection count, until five in a row show that it is the service.
+/// and so on up to 5 minutes, after the time that it asks for, or after 5 minutes with a wrong key. So it
+/// is where something else answers than the service, and such an attempt counts. A 5xx, a time-out and a
+/// broken connection count, and hold nothing back. Two things say more than the answer: when five different
+/// events have failed and none has succeeded, it is the destination's fault and nothing counts; when others
+/// have succeeded since an event failed, it is its own fault, which counts and holds nobody back. The crate's
+/// front page has the table.
 #[must_use]
 pub struct WorkerBuilder {
     outbox: Outbox,

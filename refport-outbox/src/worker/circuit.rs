@@ -1,4 +1,5 @@
-/// How many deliveries a destination is given at once: few after a bad time, none within one.
+/// How many deliveries a destination is given at once: few after a bad time, none within one. And what
+/// its failures since the last success say, of the event or of it.
 ///
 /// Held after a failure that is the destination's and not the event's, it lets a single event
 /// through when the time is over. From then on, each success allows one more at once: the number
@@ -7,12 +8,19 @@
 pub(super) struct Circuit {
     most: usize,
     limit: usize,
-    /// Failures without a success between them that may be the event's or the destination's.
-    failures: u32,
+    /// The first few different events that failed since the last success.
+    failed: Vec<i64>,
+    /// Which refusals there were since, and how many of each.
+    refusals: Vec<(Refusal, u32)>,
+    /// Whether it comes back from a bad time, in which some events failed.
+    recovers: bool,
     /// Holds without a success between them.
     holds: u32,
     state: State,
 }
+
+/// A status and its code.
+type Refusal = (Option<u16>, Option<String>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -26,14 +34,20 @@ enum State {
 }
 
 impl Circuit {
-    /// So many events in a row fail before it counts as the destination's failure.
-    const TRIPS_AFTER: u32 = 5;
+    /// So many different events fail in a row before it counts as the destination's failure.
+    const TRIPS_AFTER: usize = 5;
+    /// So many events are refused in the same way before it counts as a mistake of the set-up.
+    const REFUSALS: u32 = 20;
+    /// More ways than these count as one.
+    const WAYS: usize = 8;
 
     pub(super) const fn new(most: usize) -> Self {
         Self {
             most,
             limit: 1,
-            failures: 0,
+            failed: Vec::new(),
+            refusals: Vec::new(),
+            recovers: true,
             holds: 0,
             state: State::Flowing,
         }
@@ -71,29 +85,67 @@ impl Circuit {
         self.holds.saturating_add(1)
     }
 
-    /// The destination answered as it should. Says whether that ends a bad time.
-    pub(super) fn succeeded(&mut self) -> bool {
-        self.failures = 0;
-        match self.state {
-            State::Flowing => {
-                self.limit = self.most.min(self.limit + 1);
-                false
-            }
-            // Sent before the hold.
-            State::Held { .. } => false,
-            State::Probing => {
-                self.holds = 0;
-                self.state = State::Flowing;
-                true
-            }
-        }
+    /// Whether single events show if it is well again.
+    pub(super) fn is_probing(&self) -> bool {
+        self.state == State::Probing
     }
 
-    /// A failure that may be the event's or the destination's. Says whether it is the destination's,
-    /// so that it should be held if it is not yet.
-    pub(super) fn failed(&mut self) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        self.state != State::Flowing || self.failures >= Self::TRIPS_AFTER
+    /// Whether it comes back from a bad time: what failed goes behind what did not.
+    pub(super) const fn recovers(&self) -> bool {
+        self.recovers
+    }
+
+    /// The destination took an event. Says whether that ends a bad time.
+    pub(super) fn succeeded(&mut self) -> bool {
+        self.refusals.clear();
+        if self.state == State::Flowing {
+            self.limit = self.most.min(self.limit + 1);
+        }
+        self.recovers &= self.limit < self.most;
+        self.answered()
+    }
+
+    /// The service itself answered, so it is there. Says whether that ends a bad time.
+    fn answered(&mut self) -> bool {
+        self.failed.clear();
+        // Where it is held, that was sent before.
+        let ends = self.is_probing();
+        if ends {
+            self.holds = 0;
+            self.state = State::Flowing;
+        }
+        ends
+    }
+
+    /// The service refused an event for good. `None` where so many were refused in this way, and none was
+    /// taken, that it is not the events' fault; else whether that ends a bad time.
+    pub(super) fn refused(&mut self, status: Option<u16>, code: Option<&str>) -> Option<bool> {
+        let is_it = |(way, _): &(Refusal, _)| (way.0, way.1.as_deref()) == (status, code);
+        let known = self.refusals.iter().position(is_it);
+        let way = known.unwrap_or_else(|| {
+            if self.refusals.len() < Self::WAYS {
+                self.refusals.push(((status, code.map(str::to_owned)), 0));
+            }
+            self.refusals.len() - 1
+        });
+        let count = &mut self.refusals[way].1;
+        *count = count.saturating_add(1);
+        let is_of_the_event = *count < Self::REFUSALS;
+        is_of_the_event.then(|| self.answered())
+    }
+
+    /// Whether this event failed, and none has succeeded since.
+    pub(super) fn has_failed(&self, event: i64) -> bool {
+        self.failed.contains(&event)
+    }
+
+    /// This event failed, which may be its own fault or the destination's. Says whether so many different
+    /// ones did that it is the destination's.
+    pub(super) fn failed(&mut self, event: i64) -> bool {
+        if self.failed.len() < Self::TRIPS_AFTER && !self.has_failed(event) {
+            self.failed.push(event);
+        }
+        self.failed.len() >= Self::TRIPS_AFTER
     }
 
     /// Lets nothing through for so long, and then one. Says until when, and whether that is new:
@@ -113,6 +165,7 @@ impl Circuit {
             Keeps::Half => (self.limit / 2).max(1),
             Keeps::None => 1,
         };
+        self.recovers |= keeps == Keeps::None;
         self.state = State::Held { since: now, until };
         (until, true)
     }
@@ -195,21 +248,69 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_are_the_destinations() {
+    fn failures_of_different_events_in_a_row_are_the_destinations() {
         let mut circuit = Circuit::new(8);
-        assert!((0..4).all(|_| !circuit.failed()));
+        assert!((0..100).all(|_| !circuit.failed(7)), "all of one event");
+        assert!((0..3).all(|event| !circuit.failed(event)));
         circuit.succeeded();
+        assert!(!circuit.has_failed(7));
         assert!(
-            (0..4).all(|_| !circuit.failed()),
+            (0..4).all(|event| !circuit.failed(event)),
             "a success is between them"
         );
-        assert!(circuit.failed());
+        assert!(circuit.failed(4));
+        assert!(circuit.failed(0), "again");
         circuit.hold(0, 10, Keeps::None);
         circuit.resume();
         assert_eq!(circuit.allowed(1), 1);
         assert!(
-            circuit.failed(),
+            circuit.failed(9),
             "so is the failure of the one that was let through"
         );
+    }
+
+    #[test]
+    fn refusals_in_one_way_are_the_set_ups() {
+        let mut circuit = Circuit::new(8);
+        let mut refuse = |code| circuit.refused(Some(400), Some(code));
+        for _ in 1..Circuit::REFUSALS {
+            assert_eq!((refuse("A"), refuse("B")), (Some(false), Some(false)));
+        }
+        assert_eq!((refuse("A"), refuse("B")), (None, None));
+        assert_eq!(refuse("C"), Some(false));
+        circuit.hold(0, 10, Keeps::None);
+        assert_eq!(circuit.allowed(10), 1);
+        assert_eq!(circuit.refused(Some(400), Some("A")), None, "still");
+        assert_eq!(circuit.refused(Some(400), Some("C")), Some(true));
+        circuit.succeeded();
+        assert_eq!(circuit.refused(Some(400), Some("A")), Some(false));
+    }
+
+    #[test]
+    fn a_code_that_differs_each_time_is_one_way() {
+        let mut circuit = Circuit::new(8);
+        let refused = (0..100).filter(|number| {
+            let code = format!("request {number}");
+            circuit.refused(Some(400), Some(&code)).is_some()
+        });
+        let most = Circuit::REFUSALS as usize + Circuit::WAYS;
+        assert!(refused.count() < most);
+    }
+
+    #[test]
+    fn it_recovers_until_it_is_as_fast_as_ever() {
+        let mut circuit = Circuit::new(2);
+        circuit.succeeded();
+        assert!(!circuit.recovers());
+        circuit.hold(0, 10, Keeps::Half);
+        assert!(!circuit.recovers(), "a rate limit is no event's");
+        circuit.resume();
+        circuit.succeeded();
+        circuit.hold(0, 10, Keeps::None);
+        circuit.resume();
+        circuit.succeeded();
+        assert!(circuit.recovers());
+        circuit.succeeded();
+        assert!(!circuit.recovers());
     }
 }

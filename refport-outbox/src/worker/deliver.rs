@@ -92,6 +92,8 @@ pub(super) struct Row {
     pub(super) attempts: i64,
     /// Whether a repeat of the event counts once.
     pub(super) counts_once: bool,
+    /// Whether it was tried before, by whichever worker.
+    pub(super) tried: bool,
 }
 
 impl Verdict {
@@ -100,12 +102,12 @@ impl Verdict {
         match self {
             Self::Delivered(None) => "accepted",
             Self::Delivered(Some(note)) => note,
-            Self::Refused(failure)
-            | Self::Unclear(failure)
+            Self::Invalid(failure)
+            | Self::Refused(failure)
             | Self::RateLimited(failure, _)
-            | Self::Unreachable(failure)
-            | Self::Denied(failure)
-            | Self::Failing(failure, _) => failure.reason,
+            | Self::Unreachable(failure) => failure.reason,
+            Self::Faulty(fault) => fault.failure.reason,
+            Self::Unclear(_) => "unclear",
         }
     }
 }

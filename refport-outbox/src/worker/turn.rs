@@ -7,7 +7,7 @@ use crate::{
     Count, Outbox, PausedDestination, State, StoreError,
     clock::{millis, timestamp},
     observe,
-    store::{Backend, Claim, Claimed, Settle, Turn, Turned},
+    store::{Backend, Claim, Claimed, Order, Settle, Turn, Turned},
 };
 
 use super::settings::Settings;
@@ -19,6 +19,8 @@ pub(super) struct Errand {
     pub(super) settles: Vec<Settle>,
     /// How many events are wanted.
     pub(super) wanted: usize,
+    /// And which of them first.
+    pub(super) order: Order,
     /// Whether leases and waits that a dead worker or a jumping clock left are looked for.
     pub(super) sweeps: bool,
     /// What is to be said of the destination's pause, where that changed.
@@ -106,6 +108,7 @@ async fn run(
         limit: errand.wanted,
         now,
         lease_until: now.saturating_add(lease),
+        order: errand.order,
     };
     if errand.sweeps {
         let longest_lease = now.saturating_add(millis(Settings::LONGEST_LEASE));

@@ -22,18 +22,38 @@ pub(super) enum Attempt {
 pub(super) enum Verdict {
     /// Taken, with a word where nobody earns by it.
     Delivered(Option<&'static str>),
-    /// Never to be taken.
+    /// Never sent: the client knows that it would be refused.
+    Invalid(Failure),
+    /// Never to be taken: the service itself says so of this event.
     Refused(Failure),
-    /// Perhaps taken, and a repeat could count twice.
-    Unclear(Failure),
     /// Not taken, because the destination wants to be left alone for a while.
     RateLimited(Failure, Option<Duration>),
     /// Not taken: nobody is there.
     Unreachable(Failure),
-    /// Not taken: the API key is wrong.
-    Denied(Failure),
-    /// Something is wrong with the destination or with this event. It may ask for a wait.
-    Failing(Failure, Option<Duration>),
+    /// Something is wrong with the destination or with this event.
+    Faulty(Fault),
+    /// The same, where the event was perhaps taken, and a repeat could count twice.
+    Unclear(Fault),
+}
+
+/// What may be the event's or the destination's.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    /// The wait that the service asks for.
+    pub(super) asked: Option<Duration>,
+    pub(super) suspect: Suspect,
+}
+
+/// Whose fault it is by a single answer, while no other event has succeeded since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Suspect {
+    /// The event's or the destination's.
+    Either,
+    /// Rather the destination's: it is not the service that answers.
+    Address,
+    /// The destination's: it does not take the API key.
+    Key,
 }
 
 /// The verdict on an attempt to deliver an event, of which a repeat counts once or not.
@@ -41,23 +61,27 @@ pub(super) fn judge(attempt: Attempt, counts_once: bool) -> Verdict {
     let (verdict, certainly_not_taken) = match attempt {
         Attempt::Answered(Ok(outcome)) => return Verdict::Delivered(note(&outcome)),
         Attempt::Answered(Err(error)) => of_error(&error),
-        Attempt::TimedOut => (
-            Verdict::Failing(failure("timeout", "the delivery took too long"), None),
-            false,
-        ),
-        Attempt::Panicked => (
-            Verdict::Failing(failure("panic", "the destination panicked"), None),
-            false,
-        ),
+        Attempt::TimedOut => {
+            let late = failure("timeout", "the delivery took too long");
+            (faulty(Suspect::Either, late, None), false)
+        }
+        Attempt::Panicked => {
+            let panic = failure("panic", "the destination panicked");
+            (faulty(Suspect::Either, panic, None), false)
+        }
     };
     match verdict {
-        Verdict::Failing(failure, _) | Verdict::Refused(failure)
-            if !certainly_not_taken && !counts_once =>
-        {
-            Verdict::Unclear(unclear(failure))
-        }
+        Verdict::Faulty(fault) if !certainly_not_taken && !counts_once => Verdict::Unclear(fault),
         verdict => verdict,
     }
+}
+
+const fn faulty(suspect: Suspect, failure: Failure, asked: Option<Duration>) -> Verdict {
+    Verdict::Faulty(Fault {
+        failure,
+        asked,
+        suspect,
+    })
 }
 
 const fn note(outcome: &Outcome<Reported>) -> Option<&'static str> {
@@ -82,12 +106,16 @@ const fn nothing(why: NothingToReport) -> &'static str {
 fn of_error(error: &Error) -> (Verdict, bool) {
     match error {
         Error::Invalid(refused) => (
-            Verdict::Refused(failure("invalid", &refused.to_string())),
+            Verdict::Invalid(failure("invalid", &refused.to_string())),
             true,
         ),
         // Of a client that is disabled: what is stored waits for one with a key.
         Error::NotSetUp(_) => (
-            Verdict::Denied(failure("not_set_up", &error.to_string())),
+            faulty(
+                Suspect::Key,
+                failure("not_set_up", &error.to_string()),
+                None,
+            ),
             true,
         ),
         Error::Api(error) => of_answer(error),
@@ -97,13 +125,13 @@ fn of_error(error: &Error) -> (Verdict, bool) {
                 status: Some(error.status().as_u16()),
                 ..failure("unreadable_answer", &error.to_string())
             };
-            (Verdict::Refused(failure), false)
+            (faulty(Suspect::Address, failure, None), false)
         }
-        // Of a newer core: repeated where it says so.
-        error if error.is_retryable() => {
-            (Verdict::Failing(failure("other", "unknown"), None), false)
+        // Of a newer core, or of a destination that is not ours.
+        _ => {
+            let other = failure("other", &error.to_string());
+            (faulty(Suspect::Either, other, None), false)
         }
-        _ => (Verdict::Refused(failure("other", "unknown")), false),
     }
 }
 
@@ -114,17 +142,37 @@ fn of_answer(error: &ApiError) -> (Verdict, bool) {
         code: error.code().map(tidy),
         message: error.message().map(tidy),
     };
-    let after = error.retry_after();
+    let (status, after) = (error.status().as_u16(), error.retry_after());
+    // The service itself says why; the page of a proxy does not.
+    let is_its_own = error.code().is_some() || error.message().is_some();
     match error.kind() {
-        ErrorKind::Auth => (Verdict::Denied(failure("denied")), true),
         ErrorKind::RateLimit => (Verdict::RateLimited(failure("rate_limit"), after), true),
-        ErrorKind::Server => (Verdict::Failing(failure("server_error"), after), false),
-        // The page of a proxy, or a wrong address: the service itself says why.
-        _ if error.code().is_none() && error.message().is_none() => {
-            (Verdict::Failing(failure("unexplained"), after), false)
+        ErrorKind::Server => (
+            faulty(Suspect::Either, failure("server_error"), after),
+            false,
+        ),
+        ErrorKind::Auth if is_its_own || status != 403 => {
+            (faulty(Suspect::Key, failure("denied"), None), true)
         }
-        _ => (Verdict::Refused(failure("refused")), true),
+        _ if is_its_own && is_for_good(status) => (Verdict::Refused(failure("refused")), true),
+        // A redirect may be what follows when it was taken.
+        _ => {
+            let mut page = failure("unexplained");
+            page.message.get_or_insert_with(|| NOT_THE_SERVICE.into());
+            (
+                faulty(Suspect::Address, page, after),
+                error.status().is_client_error(),
+            )
+        }
     }
+}
+
+const NOT_THE_SERVICE: &str = "not an answer of the service: a proxy's page, or a wrong address";
+
+/// Whether the service speaks of the event, and not of the way to it: for 404, 405, 402 or 415 there is a wrong
+/// address as well, and a gateway's own JSON looks like the service's.
+const fn is_for_good(status: u16) -> bool {
+    matches!(status, 400 | 409 | 413 | 422)
 }
 
 fn of_transport(error: &TransportError) -> (Verdict, bool) {
@@ -137,7 +185,8 @@ fn of_transport(error: &TransportError) -> (Verdict, bool) {
     } else {
         "broken"
     };
-    (Verdict::Failing(failure(reason, &message), None), false)
+    let fault = faulty(Suspect::Either, failure(reason, &message), None);
+    (fault, false)
 }
 
 pub(super) fn failure(reason: &'static str, message: &str) -> Failure {
@@ -170,7 +219,7 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
-    use refport_core::DecodeError;
+    use refport_core::{DecodeError, QueueError};
 
     use super::*;
 
@@ -184,12 +233,16 @@ mod tests {
         [true, false].map(
             |counts_once| match judge(Attempt::Answered(Err(error())), counts_once) {
                 Verdict::Delivered(_) => "delivered",
+                Verdict::Invalid(_) => "invalid",
                 Verdict::Refused(_) => "refused",
-                Verdict::Unclear(_) => "unclear",
                 Verdict::RateLimited(..) => "rate limited",
                 Verdict::Unreachable(_) => "unreachable",
-                Verdict::Denied(_) => "denied",
-                Verdict::Failing(..) => "failing",
+                Verdict::Unclear(_) => "unclear",
+                Verdict::Faulty(fault) => match fault.suspect {
+                    Suspect::Either => "failing",
+                    Suspect::Address => "address",
+                    Suspect::Key => "denied",
+                },
             },
         )
     }
@@ -201,20 +254,32 @@ mod tests {
         let connect = || Error::Transport(TransportError::connect(true, "refused"));
         let decode = || Error::Decode(DecodeError::new(StatusCode::OK, "it is empty"));
         type Case = (fn() -> Error, [&'static str; 2]);
-        let cases: [Case; 13] = [
+        let cases: [Case; 22] = [
             (broken, ["failing", "unclear"]),
             (timeout, ["failing", "unclear"]),
             (connect, ["unreachable"; 2]),
-            (decode, ["refused", "unclear"]),
+            (decode, ["address", "unclear"]),
             (|| api(500, Some("INTERNAL_ERROR")), ["failing", "unclear"]),
             (|| api(503, None), ["failing", "unclear"]),
             (|| api(429, None), ["rate limited"; 2]),
             (|| api(401, None), ["denied"; 2]),
             (|| api(403, Some("FORBIDDEN")), ["denied"; 2]),
+            (|| api(403, None), ["address"; 2]),
             (|| api(400, Some("INVALID_CLICK_ID")), ["refused"; 2]),
-            (|| api(404, None), ["failing", "unclear"]),
-            (|| api(302, None), ["failing", "unclear"]),
+            (|| api(400, None), ["address"; 2]),
+            (|| api(409, Some("CONFLICT")), ["refused"; 2]),
             (|| api(413, Some("PAYLOAD_TOO_LARGE")), ["refused"; 2]),
+            (|| api(413, None), ["address"; 2]),
+            (|| api(422, Some("VALIDATION_ERROR")), ["refused"; 2]),
+            (|| api(404, None), ["address"; 2]),
+            (|| api(404, Some("NOT_FOUND")), ["address"; 2]),
+            (|| api(302, None), ["address", "unclear"]),
+            (|| api(408, Some("TIMEOUT")), ["failing", "unclear"]),
+            (|| api(425, None), ["failing", "unclear"]),
+            (
+                || Error::Queue(QueueError::refused("full")),
+                ["failing", "unclear"],
+            ),
         ];
         for (error, want) in cases {
             assert_eq!(verdicts(error), want, "{:?}", error());
@@ -223,10 +288,7 @@ mod tests {
             judge(Attempt::Panicked, false),
             Verdict::Unclear(_)
         ));
-        assert!(matches!(
-            judge(Attempt::TimedOut, true),
-            Verdict::Failing(..)
-        ));
+        assert!(matches!(judge(Attempt::TimedOut, true), Verdict::Faulty(_)));
     }
 
     #[test]

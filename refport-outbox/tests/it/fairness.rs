@@ -11,8 +11,11 @@ pub(crate) async fn an_event_that_always_fails_lets_new_ones_through(database: D
     const EVENTS: usize = 20;
     let (outbox, service) = (database.outbox(), Service::refport());
     let fails = Does::Answers(500, Some("INTERNAL_ERROR"), None);
-    service.with_invoice("poison", fails);
-    let _ = outbox.sale(sale("poison")).await.unwrap();
+    // So many that it is perhaps the destination.
+    for invoice in ["poison_1", "poison_2", "poison_3", "poison_4", "poison_5"] {
+        service.with_invoice(invoice, fails.clone());
+        let _ = outbox.sale(sale(invoice)).await.unwrap();
+    }
     let mut worker = build(worker(&outbox, &service));
     while outbox.paused().await.unwrap().is_empty() {
         worker.drain().await.unwrap();

@@ -23,6 +23,7 @@ mod scripted;
 mod stand_alone;
 mod stopping;
 mod trouble;
+mod verdicts;
 
 use database::Database;
 
@@ -77,6 +78,18 @@ on_both! {
     trouble::poison_blocks_no_other,
     trouble::nobody_earns_by_it_is_delivered,
     trouble::an_event_of_a_newer_version_waits_for_a_newer_worker,
+    verdicts::a_poisoned_sale_beside_one_a_minute_delays_none_and_dies,
+    verdicts::a_poisoned_sale_dies_whatever_its_answer,
+    verdicts::a_poisoned_sale_among_many_delays_none_and_dies,
+    verdicts::a_page_in_the_services_place_buries_nothing,
+    verdicts::a_page_buries_nothing_by_workers_that_begin_anew,
+    verdicts::each_answer_has_its_verdict,
+    verdicts::what_could_count_twice_is_repeated_where_it_was_refused,
+    verdicts::a_wrong_set_up_buries_few,
+    verdicts::refusals_that_were_the_events_end_with_the_next_success,
+    verdicts::a_destination_is_tried_with_what_counts_once,
+    verdicts::what_failed_goes_behind_what_did_not,
+    verdicts::a_rate_limit_costs_no_attempt_beside_others,
     fairness::an_event_that_always_fails_lets_new_ones_through,
     fairness::no_key_waits_for_ever,
     moves::an_event_is_in_one_table_at_each_step,

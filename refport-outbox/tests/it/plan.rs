@@ -63,6 +63,17 @@ async fn sqlite_claims_what_was_never_tried_by_its_key() {
     assert!(!has("TEMP B-TREE"), "nothing is sorted: {plan:?}");
 }
 
+#[tokio::test]
+async fn sqlite_looks_for_what_did_not_fail_among_the_first_that_are_due() {
+    let database = Database::sqlite().await;
+    fill_sqlite(&database).await;
+    let claim = include_str!("../../src/store/sqlite/claim_healthy.sql");
+    let plan = sqlite_plan(&database, claim).await;
+    let has = |part: &str| plan.iter().any(|step| step.contains(part));
+    assert!(has("INDEX refport_outbox_waiting"), "{plan:?}");
+    assert!(!has("SCAN refport_outbox"), "{plan:?}");
+}
+
 /// The same on Postgres, where what is delivered is in a table of its own.
 async fn fill_postgres(database: &Database) {
     let events = format!(
@@ -111,5 +122,32 @@ async fn postgres_claims_by_the_index_of_what_waits() {
         );
         assert!(!uses("Seq Scan"), "{plan:?}");
         assert!(!uses("Sort"), "{plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn postgres_looks_for_what_did_not_fail_among_the_first_that_are_due() {
+    let Some(database) = Database::postgres().await else {
+        return;
+    };
+    fill_postgres(&database).await;
+    let mut claim = include_str!("../../src/store/postgres/claim_healthy.sql").to_owned();
+    let due = (START + 1_000_000).to_string();
+    for (name, value) in [
+        ("$1", "'refport'"),
+        ("$2", &due),
+        ("$3", "1"),
+        ("$4", "0"),
+        ("$5", "true"),
+    ] {
+        claim = claim.replace(name, value);
+    }
+    for analyze in ["", "ANALYZE"] {
+        database.execute(analyze).await;
+        let plan = database.texts(&format!("EXPLAIN {claim}"), 0).await;
+        println!("{}", plan.join("\n"));
+        let uses = |step: &str| plan.iter().any(|line| line.contains(step));
+        assert!(uses("Index Scan using refport_outbox_due"), "{plan:?}");
+        assert!(!uses("Seq Scan"), "{plan:?}");
     }
 }

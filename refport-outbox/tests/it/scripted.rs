@@ -8,7 +8,7 @@ use std::{
 
 use http::StatusCode;
 use refport_outbox::refport_core::{
-    ApiError, ClickId, CookieName, Error, Lead, Sale, TransportError,
+    ApiError, ClickId, CookieName, DecodeError, Error, Lead, Sale, TransportError,
     destination::{Destination, Reported, Reporting},
     track::Outcome,
 };
@@ -29,6 +29,8 @@ pub(crate) enum Does {
     IsGone,
     /// Answers a status, with the code of a service or none, and a wait that it asks for.
     Answers(u16, Option<&'static str>, Option<Duration>),
+    /// Is not the one that answers: a page with status 200.
+    Nonsense,
     /// Nothing was counted, for nobody earns by it.
     HasNothing,
     Panics,
@@ -101,6 +103,17 @@ impl Service {
 
     pub(crate) fn calls(&self) -> usize {
         self.lock().calls.len()
+    }
+
+    pub(crate) fn calls_of(&self, invoice: &str) -> usize {
+        let called = self.called("invoiceId");
+        called.iter().filter(|called| *called == invoice).count()
+    }
+
+    /// A field of each call, in their order.
+    pub(crate) fn called(&self, field: &str) -> Vec<Value> {
+        let state = self.lock();
+        state.calls.iter().map(|body| body[field].clone()).collect()
     }
 
     /// What was counted, as a field of each.
@@ -189,6 +202,10 @@ impl Service {
                 let message = code.map(|code| format!("{code}, says the service"));
                 let error = ApiError::new(status, code.map(str::to_owned), message);
                 return Err(Error::Api(error.waiting(wait)));
+            }
+            Does::Nonsense => {
+                let page = DecodeError::new(StatusCode::OK, "it is not JSON");
+                return Err(Error::Decode(page));
             }
             Does::HasNothing => {
                 let why = refport_outbox::refport_core::track::NothingToReport::NotAttributed;

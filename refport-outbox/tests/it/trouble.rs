@@ -1,6 +1,6 @@
 //! What holds on both databases where services and workers fail.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use refport_outbox::{
     Entry, Outbox, Page, State, Worker, WorkerBuilder,
@@ -354,10 +354,14 @@ pub(crate) async fn an_event_of_a_newer_version_waits_for_a_newer_worker(databas
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+pub(crate) struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Log {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // Where there is one subscriber alone, what another thread logs first counts as what nobody listens to.
+        static OTHER: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+        LazyLock::force(&OTHER);
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
@@ -366,7 +370,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

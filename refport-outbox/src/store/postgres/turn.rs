@@ -10,7 +10,7 @@ use sqlx::{PgConnection, postgres::PgRow};
 use super::count;
 use crate::{
     StoreError,
-    store::{Claim, Mark, Settle},
+    store::{Claim, Mark, Order, Settle},
 };
 
 pub(super) async fn settle(
@@ -86,13 +86,18 @@ pub(super) async fn claim(
     if claim.limit == 0 {
         return Ok(Vec::new());
     }
-    Ok(sqlx::query(CLAIM)
+    let is_due = claim.order == Order::Due;
+    let query = sqlx::query(if is_due { CLAIM } else { HEALTHY })
         .bind(claim.destination)
         .bind(claim.now)
         .bind(count(claim.limit))
-        .bind(claim.lease_until)
-        .fetch_all(connection)
-        .await?)
+        .bind(claim.lease_until);
+    let query = if is_due {
+        query
+    } else {
+        query.bind(claim.order == Order::Probe)
+    };
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Its plan is tested: it must not look at what is delivered, and not depend on what the planner
@@ -104,3 +109,7 @@ pub(super) async fn claim(
 /// Where [`heal`](crate::store::Backend::heal) gives a row another place meanwhile, the delete does
 /// not find it, and it waits for the next claim.
 const CLAIM: &str = include_str!("claim.sql");
+
+/// The best of the first that are due, which are more than fail before a destination is held. Of two who
+/// want the same, the second does without.
+const HEALTHY: &str = include_str!("claim_healthy.sql");

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    store::{Claim, Claimed, Fence, event, read_all},
+    store::{Claim, Claimed, Fence, Order, event, read_all},
 };
 
 /// What is leased, as the database gives it. The events in it are read after the transaction, which
@@ -38,6 +38,9 @@ pub(super) async fn claim_all(
     held: &Held,
     wanted: &Claim<'_>,
 ) -> Result<Leased, StoreError> {
+    if wanted.order != Order::Due {
+        return claim_healthy(connection, held, wanted).await;
+    }
     // Neither kind waits for a backlog of the other: of few, they take turns.
     let fresh = match wanted.limit / 4 {
         0 if held.is_turn_of_first(wanted.destination) => wanted.limit,
@@ -55,6 +58,57 @@ pub(super) async fn claim_all(
         leased.tried.append(&mut more);
     }
     Ok(leased)
+}
+
+/// Claims what was never tried, and then what did not fail.
+async fn claim_healthy(
+    connection: &mut SqliteConnection,
+    held: &Held,
+    wanted: &Claim<'_>,
+) -> Result<Leased, StoreError> {
+    let mut leased = Leased::default();
+    if wanted.order == Order::Probe {
+        let sales = Round {
+            after: SALES.into(),
+            began: wanted.now,
+        };
+        // After these keys come no others of ours.
+        let pack = lease(connection, wanted, OLDEST, &sales, wanted.limit).await?;
+        leased.first.extend(pack);
+        let room = wanted.limit - leased.len();
+        leased.tried = claim_tried_healthy(connection, wanted, room, SALES).await?;
+    }
+    let room = wanted.limit - leased.len();
+    let packs = claim_first(connection, held, wanted, room).await?;
+    leased.first.extend(packs);
+    let room = wanted.limit - leased.len();
+    let mut tried = claim_tried_healthy(connection, wanted, room, ALL).await?;
+    leased.tried.append(&mut tried);
+    Ok(leased)
+}
+
+/// The beginnings of the keys that are meant.
+const SALES: &str = "sale:";
+const ALL: &str = "";
+
+/// It looks at the first of what is due, which are more than fail before a destination is held.
+async fn claim_tried_healthy(
+    connection: &mut SqliteConnection,
+    claim: &Claim<'_>,
+    limit: usize,
+    keys: &'static str,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query(include_str!("claim_healthy.sql"))
+        .bind(claim.destination)
+        .bind(claim.now)
+        .bind(count(limit))
+        .bind(claim.lease_until)
+        .bind(keys)
+        .fetch_all(connection)
+        .await?)
 }
 
 /// Its plan is tested: it must not look at what is delivered. SQLite looks at the value of a bare

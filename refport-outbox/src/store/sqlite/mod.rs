@@ -348,7 +348,7 @@ impl Backend for Sqlite {
 
     fn replay<'a>(&'a self, selection: &'a Selection, now: i64) -> Work<'a, u64> {
         const REPLAY: &str = "UPDATE refport_outbox_deliveries
-            SET state = 0, due_at = ?3, attempts = 0, settled_at = NULL
+            SET state = 0, due_at = ?3, attempts = 0, settled_at = NULL, reason = NULL
             WHERE state = 3 AND (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR destination = ?2)";
         Box::pin(async move {
             let (id, destination) = selection.parts();

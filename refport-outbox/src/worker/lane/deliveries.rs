@@ -7,7 +7,7 @@ use super::{
         circuit::Keeps,
         deliver::{Delivery, Row},
         settings::Settings,
-        verdict::{Verdict, failure, unclear},
+        verdict::{Fault, Suspect, Verdict, failure, unclear},
     },
     LONGEST_HOLD, Run,
 };
@@ -54,6 +54,8 @@ impl Run<'_> {
             attempts: claimed.attempts,
             counts_once: key::counts_once(&event)
                 || (self.lane.repeats_leads && matches!(event, Event::Lead(_))),
+            // At first it is due when it was enqueued.
+            tried: claimed.due_at > claimed.created_at,
         };
         let most = i64::from(self.lane.settings.max_attempts);
         if claimed.taken_over && !row.counts_once {
@@ -78,6 +80,7 @@ impl Run<'_> {
             fence: claimed.fence,
             attempts: claimed.attempts,
             counts_once: true,
+            tried: claimed.due_at > claimed.created_at,
         };
         let failure = failure("unreadable", &error.to_string());
         if let ParsePayloadError::Version(_) = error {
@@ -97,15 +100,21 @@ impl Run<'_> {
                 self.settle(row, Mark::Delivered(note));
                 self.succeeded();
             }
+            Verdict::Invalid(failure) => self.bury(row, failure),
             Verdict::Refused(failure) => {
-                self.bury(row, failure);
-                self.succeeded();
-            }
-            Verdict::Unclear(failure) => {
-                if self.lane.circuit.failed() {
-                    self.hold_failing(&failure, None);
+                let circuit = &mut self.lane.circuit;
+                match circuit.refused(failure.status, failure.code.as_deref()) {
+                    Some(ends) => {
+                        self.bury(row, failure);
+                        if ends {
+                            self.end_pause();
+                        }
+                    }
+                    None => {
+                        let wait = self.hold(&failure, None, Keeps::None);
+                        self.postpone(row, failure, wait, false);
+                    }
                 }
-                self.bury(row, failure);
             }
             Verdict::RateLimited(failure, asked) => {
                 let asked = asked.map(|asked| asked.min(settings.max_retry_after));
@@ -113,27 +122,51 @@ impl Run<'_> {
                 self.postpone(row, failure, wait, false);
             }
             Verdict::Unreachable(failure) => {
+                self.lane.circuit.failed(row.id);
                 let wait = self.hold(&failure, None, Keeps::None);
                 self.postpone(row, failure, wait, false);
             }
-            Verdict::Denied(failure) => {
-                let wait = self.hold(&failure, Some(LONGEST_HOLD), Keeps::None);
-                self.postpone(row, failure, wait, false);
-            }
-            Verdict::Failing(failure, asked) => {
-                let asked = asked.map(|asked| asked.min(settings.max_retry_after));
-                if self.lane.circuit.failed() {
-                    let wait = self.hold_failing(&failure, asked);
-                    self.postpone(row, failure, wait, false);
-                } else if row.attempts >= i64::from(settings.max_attempts) {
-                    self.bury(row, failure);
-                } else {
-                    let failures = row.attempts.try_into().unwrap_or(u32::MAX);
-                    let wait = self.lane.jitter.backoff(settings.backoff, failures);
-                    let wait = wait.max(asked.unwrap_or_default());
-                    self.postpone(row, failure, millis(wait), true);
+            Verdict::Faulty(fault) => self.failed(row, fault),
+            Verdict::Unclear(fault) => {
+                let circuit = &mut self.lane.circuit;
+                // The next one would be lost as well, if it is another that could count twice.
+                let asked = circuit.is_probing().then_some(LONGEST_HOLD);
+                if circuit.failed(row.id) || asked.is_some() || fault.suspect != Suspect::Either {
+                    self.hold_faulty(&fault, asked);
                 }
+                self.bury(row, unclear(fault.failure));
             }
+        }
+    }
+
+    /// Whose fault it is. The destination's, where several different events have failed and none has
+    /// succeeded: then none of them is to blame. The event's own, where others have succeeded since it failed
+    /// the last time. Between the two nobody knows: it counts as an attempt, lest an event that is alone never
+    /// ends, and the destination is held where it is suspect.
+    fn failed(&mut self, row: Row, fault: Fault) {
+        let lane = &mut *self.lane;
+        let is_its_own = lane.has_flowed && row.tried && !lane.circuit.has_failed(row.id);
+        let is_the_destinations = lane.circuit.failed(row.id);
+        let is_suspect = fault.suspect != Suspect::Either || lane.circuit.is_probing();
+        let asked = fault
+            .asked
+            .map(|asked| asked.min(lane.settings.max_retry_after));
+        let held = if is_the_destinations || (is_suspect && !is_its_own) {
+            self.hold_faulty(&fault, asked)
+        } else {
+            0
+        };
+        let is_the_keys = fault.suspect == Suspect::Key && !is_its_own;
+        let settings = &self.lane.settings;
+        if is_the_destinations || is_the_keys {
+            self.postpone(row, fault.failure, held, false);
+        } else if row.attempts >= i64::from(settings.max_attempts) {
+            self.bury(row, fault.failure);
+        } else {
+            let failures = row.attempts.try_into().unwrap_or(u32::MAX);
+            let wait = self.lane.jitter.backoff(settings.backoff, failures);
+            let wait = wait.max(asked.unwrap_or_default());
+            self.postpone(row, fault.failure, millis(wait).max(held), true);
         }
     }
 }

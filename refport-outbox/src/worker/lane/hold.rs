@@ -6,6 +6,7 @@ use super::{
     super::{
         circuit::Keeps,
         turn::{PauseChange, paused},
+        verdict::{Fault, Suspect},
     },
     LONGEST_HOLD, Run,
 };
@@ -17,8 +18,7 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(1), LONGEST_HOLD);
 impl Run<'_> {
     pub(super) fn succeeded(&mut self) {
         if self.lane.circuit.succeeded() {
-            self.tell_it_flows();
-            self.pause = Some(PauseChange::Ended);
+            self.end_pause();
         } else if self.lane.circuit.held_until().is_none() {
             self.has_flowed = true;
             if !self.lane.has_flowed {
@@ -26,6 +26,11 @@ impl Run<'_> {
             }
         }
         self.lane.has_flowed = true;
+    }
+
+    pub(super) fn end_pause(&mut self) {
+        self.tell_it_flows();
+        self.pause = Some(PauseChange::Ended);
     }
 
     /// What a worker before this one, or one beside it, has left of a pause is ended: nobody else would, where
@@ -43,10 +48,17 @@ impl Run<'_> {
         observe::paused(self.lane.name(), false);
     }
 
-    pub(super) fn hold_failing(&mut self, failure: &Failure, asked: Option<Duration>) -> i64 {
-        let failure = Failure {
-            reason: "failing",
-            ..failure.clone()
+    pub(super) fn hold_faulty(&mut self, fault: &Fault, asked: Option<Duration>) -> i64 {
+        let mut failure = fault.failure.clone();
+        if fault.suspect == Suspect::Either {
+            failure.reason = "failing";
+        }
+        // A 403 may be of what the event names, so that it is seen soon whether others are taken.
+        let is_the_keys = fault.suspect == Suspect::Key && failure.status != Some(403);
+        let asked = if is_the_keys {
+            Some(LONGEST_HOLD)
+        } else {
+            asked
         };
         self.hold(&failure, asked, Keeps::None)
     }
@@ -82,6 +94,22 @@ impl Run<'_> {
                     destination,
                     wait_s,
                     "the client is a disabled one: nothing is delivered until it has an API key"
+                ),
+                ("refused", _) => tracing::warn!(
+                    destination,
+                    status,
+                    code,
+                    wait_s,
+                    "the service refuses one event after another in the same way, which is a mistake of the \
+                     set-up: no more are given up, and the destination is held back"
+                ),
+                ("unexplained" | "unreadable_answer", _) => tracing::warn!(
+                    destination,
+                    status,
+                    code,
+                    wait_s,
+                    "it is not the service that answers, but a proxy or a wrong address: the destination is \
+                     held back"
                 ),
                 (_, true) => tracing::warn!(
                     destination,

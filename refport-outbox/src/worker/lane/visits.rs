@@ -11,7 +11,7 @@ use super::{
     },
     Run,
 };
-use crate::{StoreError, observe};
+use crate::{StoreError, observe, store::Order};
 
 /// Marks that are worth a transaction of their own.
 const MANY: usize = 512;
@@ -60,6 +60,7 @@ impl Run<'_> {
         let errand = Errand {
             settles: std::mem::take(&mut self.settles),
             wanted,
+            order: self.order(),
             sweeps,
             pause: self.pause.take(),
             looks_for_resume,
@@ -112,6 +113,16 @@ impl Run<'_> {
             room
         } else {
             0
+        }
+    }
+
+    /// Which events are claimed first.
+    fn order(&self) -> Order {
+        let circuit = &self.lane.circuit;
+        match (circuit.is_probing(), circuit.recovers()) {
+            (true, _) if !self.lane.repeats_leads => Order::Probe,
+            (false, false) => Order::Due,
+            _ => Order::Healthy,
         }
     }
 
