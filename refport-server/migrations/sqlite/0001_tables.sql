@@ -145,7 +145,7 @@ CREATE TABLE customer (
     UNIQUE (workspace_id, identity)
 ) STRICT;
 CREATE INDEX customer_click ON customer (click_id);
-CREATE INDEX customer_email ON customer (workspace_id, email_key);
+CREATE INDEX customer_email ON customer (workspace_id, email_key) WHERE email_key IS NOT NULL;
 CREATE INDEX customer_link ON customer (link_id);
 
 CREATE TABLE event (
