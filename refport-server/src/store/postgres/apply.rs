@@ -140,13 +140,14 @@ async fn insert_customers(db: &mut PgConnection, rows: &Rows) -> Result<()> {
 }
 
 /// Whether each customer is still the one that was read. Their rows are locked in one order first, so
-/// that two servers do not wait for each other in a circle.
+/// that two servers do not wait for each other in a circle; and not more than needed, since each event
+/// refers to its customer, and waits for a row whose key may change.
 async fn change_customers(db: &mut PgConnection, changes: &[CustomerChange]) -> Result<bool> {
     if changes.is_empty() {
         return Ok(true);
     }
     let ids = column!(changes, |row| &*row.id);
-    let sql = "SELECT id FROM customer WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+    let sql = "SELECT id FROM customer WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
     sqlx::query(sql).bind(&ids).execute(&mut *db).await?;
     let sql = "UPDATE customer SET version = new.version, identity = new.identity,
                       external_id = new.external_id, email = new.email, email_key = new.email_key,
