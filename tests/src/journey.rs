@@ -140,9 +140,13 @@ async fn the_commission(api: &Api, began: i64) -> anyhow::Result<Value> {
             .with_context(|| format!("no {field}"))?;
         Ok(text.parse::<Timestamp>()?.as_millis())
     };
-    ensure!(millis("payableAt")? - millis("createdAt")? == 30 * DAY * 1000);
-    let created_at = millis("createdAt")? / 1000;
-    ensure!((began..=unix_now()?).contains(&created_at), "{created_at}");
+    // An outbox tells when the order was placed, which is before it is told.
+    ensure!(millis("payableAt")? - millis("occurredAt")? == 30 * DAY * 1000);
+    ensure!(millis("occurredAt")? <= millis("createdAt")?);
+    for field in ["occurredAt", "createdAt"] {
+        let at = millis(field)? / 1000;
+        ensure!((began..=unix_now()?).contains(&at), "{field}: {at}");
+    }
     Ok(commission.clone())
 }
 
